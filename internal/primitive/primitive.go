@@ -205,8 +205,8 @@ func (id ID) MAdds(channels, size, stride int) int {
 	case Dilated:
 		return (c*p.Kernel*p.Kernel + square) * pixels
 	case Skip:
-		if stride > 1 { // two 1×1 convolutions to half the channels each
-			return c * (c / 2) * 2 * pixels
+		if stride > 1 { // two 1×1 convolutions to half of the channels each
+			return square * pixels
 		}
 	}
 	return 0
@@ -233,7 +233,7 @@ func (id ID) Parameters(channels, stride int, affine bool) int {
 		return c*p.Kernel*p.Kernel + square + norm
 	case Skip:
 		if stride > 1 {
-			return c*(c/2)*2 + norm
+			return square + norm
 		}
 	}
 	return 0

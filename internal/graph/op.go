@@ -1,0 +1,172 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"slices"
+
+	"github.com/chewxy/hm"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Kernel computes results from inputs on a device. An out of nil is one that nobody needs. The others hold arbitrary
+// values, and are overwritten.
+type Kernel func(d *Device, in, out [][]float32)
+
+// Operation describes a node: one kernel for its value and one for the gradients by its inputs.
+type Operation struct {
+	Name  string
+	Shape []int // of the value; empty for a scalar
+
+	// Forward gets the inputs. Its first out is the value, the others are what it saves for Backward, of the shapes Saved.
+	Forward Kernel
+	Saved   [][]int
+	// InPlace lists the inputs whose memory the value may take over.
+	InPlace []int
+
+	// Backward gets the inputs listed in Reads, then the value if ReadsValue, then what was saved, then the gradient of
+	// the value. It has an out for every input. A nil Backward means that all inputs have the value's gradient.
+	Backward   Kernel
+	Reads      []int
+	ReadsValue bool
+	// BackwardInPlace says that the gradient by the first input may take over the memory of the value's gradient.
+	BackwardInPlace bool
+}
+
+// op is the one kind of op that Gorgonia sees of us: a signature to it, kernels to the machine. A kernel with several
+// results is one node for the first and a slot, whose only child is that node, for each of the others.
+type op struct {
+	gorgonia.Iop // answers what only Gorgonia's machines ask
+
+	graph  *Graph
+	id     string
+	node   *Node
+	inputs gorgonia.Nodes
+	shape  tensor.Shape
+
+	kernel  Kernel
+	outs    int   // how many results the kernel has
+	out     int   // which of them the node's value is
+	inPlace []int // inputs whose memory that may take over
+	slot    bool  // nothing to run: the value is result number out of the only input's kernel
+
+	backward        *Operation // nil of a gradient and of a slot
+	saved           gorgonia.Nodes
+	differentiable  []bool         // by input: does it depend on a parameter?
+	received        *Node          // the gradient that SymDiff was given
+	given           gorgonia.Nodes // the gradients by input that it returned
+	dependsOnLeaves bool
+}
+
+// Apply adds an operation to the graph. Its inputs' shapes are the caller's to check.
+func (g *Graph) Apply(operation Operation, inputs ...*Node) *Node {
+	o := &op{
+		kernel: operation.Forward, outs: 1 + len(operation.Saved), inPlace: operation.InPlace, shape: operation.Shape,
+		backward: &operation, inputs: inputs,
+	}
+	for _, n := range inputs {
+		depends := g.parameters[n] != nil
+		if before, ok := n.Op().(*op); ok {
+			depends = before.dependsOnLeaves
+		}
+		o.differentiable = append(o.differentiable, depends)
+		o.dependsOnLeaves = o.dependsOnLeaves || depends
+	}
+	n := g.add(o, operation.Name)
+	for i, shape := range operation.Saved {
+		o.saved = append(o.saved, g.add(&op{slot: true, out: 1 + i, shape: shape, inputs: gorgonia.Nodes{n}}, "saved"))
+	}
+	return n
+}
+
+// add makes the op's node. Gorgonia merges nodes of equal hash, so each gets an identity of its own; and it keeps the
+// slice of inputs, so that is cloned.
+func (g *Graph) add(o *op, name string) *Node {
+	o.graph = g
+	o.id = fmt.Sprintf("%s#%d.%d", name, len(g.ops), g.attempt)
+	o.inputs = slices.Clone(o.inputs)
+	g.ops = append(g.ops, o)
+	o.node = gorgonia.Must(gorgonia.ApplyOp(o, slices.Clone(o.inputs)...))
+	if o.node.Op() != gorgonia.Op(o) {
+		panic(errMerged)
+	}
+	return o.node
+}
+
+// SymDiff adds the gradients by the inputs to the graph.
+func (o *op) SymDiff(_ gorgonia.Nodes, value, gradient *Node) (gorgonia.Nodes, error) {
+	if o.backward == nil {
+		return nil, fmt.Errorf("graph: %s has no gradient", o.id)
+	}
+	o.received = gradient
+	o.given = make(gorgonia.Nodes, len(o.inputs))
+	var first *Node
+	for i, n := range o.inputs {
+		switch {
+		case !o.differentiable[i]:
+		case o.backward.Backward == nil:
+			o.given[i] = gradient
+		case first == nil:
+			first = o.addBackward(i, n.Shape(), value, gradient)
+			o.given[i] = first
+		default:
+			o.given[i] = o.graph.add(&op{slot: true, out: i, shape: n.Shape(), inputs: gorgonia.Nodes{first}}, "gradient")
+		}
+	}
+	return slices.Clone(o.given), nil
+}
+
+// addBackward adds the node that computes all gradients and has the one by input i for its value.
+func (o *op) addBackward(i int, shape tensor.Shape, value, gradient *Node) *Node {
+	b := &op{kernel: o.backward.Backward, outs: len(o.inputs), out: i, shape: shape}
+	for _, read := range o.backward.Reads {
+		b.inputs = append(b.inputs, o.inputs[read])
+	}
+	if o.backward.ReadsValue {
+		b.inputs = append(b.inputs, value)
+	}
+	b.inputs = append(append(b.inputs, o.saved...), gradient)
+	if o.backward.BackwardInPlace && i == 0 {
+		b.inPlace = []int{len(b.inputs) - 1}
+	}
+	return o.graph.add(b, o.backward.Name+"-gradient")
+}
+
+// Type makes a new function type each time: Gorgonia returns it to a pool after use.
+func (o *op) Type() hm.Type {
+	types := make([]hm.Type, 0, len(o.inputs)+1)
+	for _, n := range o.inputs {
+		types = append(types, n.Type())
+	}
+	if len(o.shape) == 0 { // a scalar has no tensor type
+		return hm.NewFnType(append(types, tensor.Float32)...)
+	}
+	return hm.NewFnType(append(types, gorgonia.TensorType{Dims: len(o.shape), Of: tensor.Float32})...)
+}
+
+func (o *op) hashed() []byte {
+	if o.graph.hashText != nil {
+		return []byte(o.graph.hashText(o))
+	}
+	return []byte(o.id)
+}
+
+// DiffWRT tells which inputs depend on a parameter. A gradient or slot is differentiated by none.
+func (o *op) DiffWRT(inputs int) []bool {
+	if o.differentiable == nil {
+		return make([]bool, inputs)
+	}
+	return slices.Clone(o.differentiable)
+}
+
+// The rest of gorgonia.SDOp.
+
+func (o *op) Arity() int                                            { return len(o.inputs) }
+func (o *op) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
+func (o *op) Do(...gorgonia.Value) (gorgonia.Value, error)          { return nil, errors.ErrUnsupported }
+func (o *op) WriteHash(h hash.Hash)                                 { _, _ = h.Write(o.hashed()) }
+func (o *op) Hashcode() uint32                                      { return crc32.ChecksumIEEE([]byte(o.id)) }
+func (o *op) String() string                                        { return o.id }
