@@ -1,0 +1,105 @@
+package dataset
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+)
+
+const (
+	// cifarLargest bounds a file of CIFAR-10 in either layout, the longest of which has some 31,036,000 bytes.
+	cifarLargest = 32 << 20
+	// cifarUnpacked bounds what an archive may unpack to: all files at their largest.
+	cifarUnpacked = 8 * cifarLargest
+)
+
+// walkArchive visits the files of CIFAR-10 in a .tar.gz, of whichever layout comes first, by their names without
+// folders; it passes over everything else. No file is longer than cifarLargest.
+func walkArchive(ctx context.Context, archive io.Reader, visit func(l layout, name string, size int64, r io.Reader) error) error {
+	unzipped, err := gzip.NewReader(interruptible{ctx, archive})
+	if err != nil {
+		return archiveError(ctx, err)
+	}
+	in := tar.NewReader(io.LimitReader(unzipped, cifarUnpacked))
+	var found *layout
+	for {
+		header, err := in.Next()
+		if errors.Is(err, io.EOF) && found != nil {
+			return nil
+		}
+		if err != nil {
+			return archiveError(ctx, err)
+		}
+		name := path.Base(header.Name)
+		if header.Typeflag != tar.TypeReg {
+			continue
+		}
+		for _, l := range layouts() {
+			if found == nil && slices.Contains(l.files(), name) {
+				found = &l
+			}
+		}
+		if found == nil || !slices.Contains(found.files(), name) {
+			continue
+		}
+		if header.Size > cifarLargest {
+			return damaged("%s: %d bytes, expected about %d", name, header.Size, cifarPerFile*cifarRecord)
+		}
+		if err := visit(*found, name, header.Size, in); err != nil {
+			return err
+		}
+	}
+}
+
+// archiveError says in one line what an error while reading an archive means.
+func archiveError(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, tar.ErrHeader), errors.Is(err, io.EOF):
+		return fmt.Errorf("not an archive of CIFAR-10 (%s)", binaryLayout().archive)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum):
+		return damaged("the archive is cut short or damaged")
+	default:
+		return err
+	}
+}
+
+// readArchive reads a set from an archive as published.
+func readArchive(ctx context.Context, file string) (*Set, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var a *assembly
+	err = walkArchive(ctx, f, func(l layout, name string, size int64, r io.Reader) error {
+		if a == nil {
+			a = newAssembly(l, file)
+		}
+		return a.add(name, size, r)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return a.finish()
+}
+
+// interruptible is a reader that ends with the context.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.r.Read(p)
+}

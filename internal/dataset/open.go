@@ -1,0 +1,169 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// SampleName names the embedded sample where a data set is asked for.
+const SampleName = "sample"
+
+const cifar10Name = "cifar10"
+
+// A Set is a data set: images to train on and images to test on, each in canonical order.
+type Set struct {
+	Name        string
+	Train, Test *Images
+
+	selection *Images // of the embedded sample only: what the set it was taken from selects, in split order
+}
+
+// OpenOptions say which data set to open.
+type OpenOptions struct {
+	// Data is a folder that holds CIFAR-10 in either layout, that folder's parent, an archive as published, SampleName, or
+	// empty for the user's cache.
+	Data string
+	// Cache is the folder of the user's cache; empty means CacheFolder.
+	Cache string
+	// Download, where given, fetches what the cache lacks, into the cache; its Folder is ignored. Otherwise nothing uses
+	// the network.
+	Download *DownloadOptions
+}
+
+// Open reads a data set.
+func Open(ctx context.Context, o OpenOptions) (*Set, error) {
+	switch o.Data {
+	case SampleName:
+		return Sample()
+	case "":
+		return openCache(ctx, o)
+	default:
+		return openPath(ctx, o.Data)
+	}
+}
+
+// CacheFolder is where downloads are kept: nat in the user's cache folder.
+func CacheFolder() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no cache folder for data: %w; give --data DIR", err)
+	}
+	return filepath.Join(cache, "nat"), nil
+}
+
+func openCache(ctx context.Context, o OpenOptions) (*Set, error) {
+	cache := o.Cache
+	if cache == "" {
+		var err error
+		if cache, err = CacheFolder(); err != nil {
+			return nil, err
+		}
+	}
+	if found, ok := locate(cache); ok {
+		return found.read(ctx)
+	}
+	if o.Download == nil {
+		return nil, fmt.Errorf("no CIFAR-10 in %s: fetch it with nat download (%s names a mirror), "+
+			"or give --data DIR, or --data %s for the built-in sample", cache, URLVariable, SampleName)
+	}
+	download := *o.Download
+	download.Folder = cache
+	folder, err := Download(ctx, download)
+	if err != nil {
+		return nil, fmt.Errorf("%w (without the network: --data DIR, or --data %s for the built-in sample)", err, SampleName)
+	}
+	return openPath(ctx, folder)
+}
+
+func openPath(ctx context.Context, path string) (*Set, error) {
+	if found, ok := locate(path); ok {
+		return found.read(ctx)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("no data set: %w", err)
+	}
+	var expected []string
+	for _, l := range layouts() {
+		expected = append(expected, l.folder, l.archive)
+	}
+	return nil, fmt.Errorf("no CIFAR-10 in %s: expected one of %s there (nat download fetches it)", path, strings.Join(expected, ", "))
+}
+
+// A location is where a set's files were found: a folder of a known layout, or an archive.
+type location struct {
+	path   string
+	layout *layout // nil for an archive
+}
+
+func (l location) read(ctx context.Context) (*Set, error) {
+	if l.layout == nil {
+		return readArchive(ctx, l.path)
+	}
+	return readFolder(ctx, l.path, *l.layout)
+}
+
+// locate finds CIFAR-10 at path: the folder of its files, a folder that holds that folder or an archive, or an archive.
+func locate(path string) (location, bool) {
+	if isFile(path) {
+		return location{path: path}, true
+	}
+	for _, l := range layouts() {
+		for _, folder := range []string{path, filepath.Join(path, l.folder)} {
+			for _, name := range l.files() {
+				if isFile(filepath.Join(folder, name)) {
+					return location{folder, &l}, true
+				}
+			}
+		}
+	}
+	for _, l := range layouts() {
+		if archive := filepath.Join(path, l.archive); isFile(archive) {
+			return location{path: archive}, true
+		}
+	}
+	return location{}, false
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// readFolder reads a set from the folder of its files.
+func readFolder(ctx context.Context, folder string, l layout) (*Set, error) {
+	a := newAssembly(l, folder)
+	// Room for all training images at once: a growing slice would hold them twice.
+	if info, err := os.Stat(filepath.Join(folder, l.trainingFile(0))); err == nil && info.Size() <= cifarLargest {
+		a.train.Pixels = make([]byte, 0, cifarTrainingFiles*info.Size())
+	}
+	for _, name := range l.files() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := a.addFile(filepath.Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return a.finish()
+}
+
+func (a *assembly) addFile(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return a.add(filepath.Base(path), info.Size(), f)
+}
