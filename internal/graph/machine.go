@@ -48,7 +48,7 @@ type step struct {
 	kernel  Kernel
 	node    *Node
 	inPlace []int
-	primary int     // which out the memory of an in-place input becomes
+	primary int     // which out is the node's value
 	in, out []int64 // node IDs; an out of −1 isn't needed
 }
 
@@ -146,13 +146,21 @@ func (m *Machine) run(s *step) {
 	for _, id := range s.in {
 		v := &m.values[id]
 		if v.readers--; v.readers == 0 && !v.lent && v.data != nil {
-			m.device.arena.give(v.data)
-			v.data = nil
+			m.release(v)
 		}
+	}
+	if v := &m.values[s.out[s.primary]]; v.readers == 0 && !v.lent { // only the step's slots were wanted
+		m.release(v)
 	}
 }
 
-// memory returns where a step writes a value, or nil if nobody reads it.
+func (m *Machine) release(v *value) {
+	m.device.arena.give(v.data)
+	v.data = nil
+}
+
+// memory returns where a step writes a value, or nil if nobody reads it. Its node's own value, the primary one, is always
+// written.
 func (m *Machine) memory(id int64, s *step, primary bool) []float32 {
 	if id < 0 {
 		return nil
@@ -161,7 +169,7 @@ func (m *Machine) memory(id int64, s *step, primary bool) []float32 {
 	if v.lent {
 		return v.data
 	}
-	if v.readers == 0 { // the slots of a step depend on its node in the graph, but don't read it
+	if v.readers == 0 && !primary {
 		return nil
 	}
 	if primary {

@@ -1,0 +1,223 @@
+package supernet
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"nat/internal/dataset"
+	"nat/internal/genotype"
+	"nat/internal/golden"
+	"nat/internal/graph"
+	"nat/internal/primitive"
+	"nat/internal/random"
+)
+
+// fromGolden returns the supernet, batch and architecture of a golden case.
+func fromGolden(t *testing.T, f *golden.File, name string) (*Supernet, dataset.Batch, genotype.Genotype) {
+	number := func(key string) int {
+		n, err := strconv.Atoi(f.Metadata[key])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	opType, err := ParseOpType(f.Metadata["op_type"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Config{
+		OpType: opType, Nodes: number("steps"), Channels: number("init_channels"), Layers: number("layers"),
+		Classes: number("num_classes"), ImageChannels: 3, ImageSize: number("image_size"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range f.Names(name + "/param/") {
+		parameter := s.byName[p]
+		if parameter == nil {
+			t.Fatalf("the supernet has no parameter %s", p)
+		}
+		if want := f.Get(name + "/param/" + p); !slices.Equal(parameter.Shape, want.Shape) {
+			t.Fatalf("%s has shape %v, want %v", p, parameter.Shape, want.Shape)
+		}
+		copy(parameter.Data, f.Get(name+"/param/"+p).Float32())
+	}
+	b := dataset.Batch{Images: f.Get(name + "/input").Float32(), N: number("batch"), Channels: 3, Height: s.config.ImageSize, Width: s.config.ImageSize}
+	for _, label := range f.Get(name + "/target").Ints() {
+		b.Labels = append(b.Labels, int32(label))
+	}
+	return s, b, genotype.Genotype{Normal: goldenCell(f, name+"/arch_normal"), Reduce: goldenCell(f, name+"/arch_reduce")}
+}
+
+func goldenCell(f *golden.File, name string) (c genotype.Cell) {
+	for row := range slices.Chunk(f.Get(name).Ints(), 3) {
+		c.Edges = append(c.Edges, genotype.Edge{Op: primitive.ID(row[0]), From: row[1], To: row[2]})
+	}
+	for t := range c.Nodes() {
+		c.Concat = append(c.Concat, t+2)
+	}
+	return c
+}
+
+// TestGolden holds logits, loss and gradients of whole supernets against the golden numbers.
+func TestGolden(t *testing.T) {
+	d := graph.NewCPU(2)
+	defer d.Close()
+	for _, file := range []string{"supernet_fully_concat", "supernet_loose_end"} {
+		f := golden.Open(t, file)
+		for _, name := range f.Cases() {
+			t.Run(file+"/"+name, func(t *testing.T) {
+				s, b, a := fromGolden(t, f, name)
+				r, used, err := s.Gradients(d, b, a)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f.Check(t, name+"/logits", r.Logits, golden.Outputs)
+				f.Check(t, name+"/loss", []float32{float32(r.Loss)}, golden.Outputs)
+				gradients := map[string][]float32{}
+				for _, p := range used {
+					gradients[p.Name] = p.Gradient
+				}
+				for _, p := range f.Names(name + "/grad/") {
+					f.Check(t, name+"/grad/"+p, gradients[p], golden.Gradients)
+				}
+				names := strings.Split(f.Metadata[name+"/grad_names"], ",")
+				for i, want := range f.Get(name + "/grad_norms").Values {
+					got := golden.Norm(gradients[names[i]])
+					if !(math.Abs(got-want) <= golden.Gradients*want) {
+						t.Errorf("the gradient of %s has norm %g, want %g", names[i], got, want)
+					}
+				}
+				for p := range gradients {
+					if !slices.Contains(names, p) {
+						t.Errorf("%s has a gradient, but the architecture doesn't use it", p)
+					}
+				}
+				if e, err := s.Evaluate(d, b, a); err != nil || !slices.Equal(e.Logits, r.Logits) || e.Loss != r.Loss {
+					t.Errorf("Evaluate gives loss %g, Gradients %g (error %v)", e.Loss, r.Loss, err)
+				}
+			})
+		}
+	}
+}
+
+// TestGradientOfImages holds the gradient by the images against its golden norm, on a supernet whose images are a parameter.
+func TestGradientOfImages(t *testing.T) {
+	d := graph.NewCPU(2)
+	defer d.Close()
+	for _, file := range []string{"supernet_fully_concat", "supernet_loose_end"} {
+		f := golden.Open(t, file)
+		for _, name := range f.Cases() {
+			s, b, a := fromGolden(t, f, name)
+			images := graph.NewParameter("images", b.N, b.Channels, b.Height, b.Width)
+			copy(images.Data, b.Images)
+			g, err := graph.Build(func(g *graph.Graph) error {
+				_, err := g.Backward(g.CrossEntropy(s.logits(g, g.Parameter(images), a), b.Labels, new(int)))
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := graph.NewMachine(d, g).RunAll(); err != nil {
+				t.Fatal(err)
+			}
+			want := f.Get(name + "/grad_input_norm").Values[0]
+			if got := golden.Norm(images.Gradient); !(math.Abs(got-want) <= golden.Gradients*want) {
+				t.Errorf("%s: the gradient by the images has norm %g, want %g", name, got, want)
+			}
+		}
+	}
+}
+
+// TestDefaultSize holds the number of parameters of the published supernet against the published figure.
+func TestDefaultSize(t *testing.T) {
+	s, err := New(Default(FullyConcat))
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, p := range s.Parameters() {
+		total += len(p.Data)
+	}
+	if total != 15_024_550 {
+		t.Errorf("%d parameters, published: 15,024,550", total)
+	}
+}
+
+// TestInitialise checks the ranges from which weights are drawn (spec section 5), and that the seed decides them.
+func TestInitialise(t *testing.T) {
+	c := Config{OpType: FullyConcat, Nodes: 2, Channels: 4, Layers: 3, Classes: 10, ImageChannels: 3, ImageSize: 8}
+	make := func(seed uint64) *Supernet {
+		s, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Initialise(seed)
+		return s
+	}
+	s, again, other := make(1), make(1), make(2)
+	differ := 0
+	for i, p := range s.parameters {
+		if !slices.Equal(p.Data, again.parameters[i].Data) {
+			t.Errorf("%s differs between two draws of one seed", p.Name)
+		}
+		if !slices.Equal(p.Data, other.parameters[i].Data) {
+			differ++
+		}
+	}
+	if want := len(s.parameters) - 2; differ != want { // all but the stem's scale and shift
+		t.Errorf("another seed changes %d parameters, want %d", differ, want)
+	}
+	for name, fanIn := range map[string]float64{
+		"stem.0.weight": 27, "cells.0._ops.0._ops.5.op.1.weight": 9, "cells.0._ops.0._ops.10.op.1.weight": 36,
+		"classifier.weight": 32, "classifier.bias": 32,
+	} {
+		largest := 0.0
+		for _, x := range s.byName[name].Data {
+			largest = max(largest, math.Abs(float64(x)))
+		}
+		if bound := 1 / math.Sqrt(fanIn); largest > bound || largest < bound*0.6 {
+			t.Errorf("%s reaches ±%g, want nearly ±%g", name, largest, bound)
+		}
+	}
+	if scale, shift := s.byName["stem.1.weight"].Data, s.byName["stem.1.bias"].Data; slices.Min(scale) != 1 || slices.Max(scale) != 1 || slices.Min(shift) != 0 || slices.Max(shift) != 0 {
+		t.Errorf("the stem starts with scale %v and shift %v", scale, shift)
+	}
+}
+
+// TestMisfits refuses what doesn't belong together, in one line.
+func TestMisfits(t *testing.T) {
+	c := Config{OpType: LooseEnd, Nodes: 3, Channels: 2, Layers: 3, Classes: 4, ImageChannels: 3, ImageSize: 8}
+	s, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := graph.NewCPU(1)
+	defer d.Close()
+	architecture := genotype.Random(random.New(1, "architectures"), 3)
+	good := dataset.Batch{Images: make([]float32, 2*3*8*8), Labels: make([]int32, 2), N: 2, Channels: 3, Height: 8, Width: 8}
+	if _, err := s.Evaluate(d, good, architecture); err != nil {
+		t.Errorf("a fitting batch: %v", err)
+	}
+	bad := good
+	bad.Height, bad.Width = 4, 16
+	if _, err := s.Evaluate(d, bad, architecture); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("a batch of another size: error %v", err)
+	}
+	if _, err := s.Evaluate(d, good, genotype.Random(random.New(1, "architectures"), 4)); err == nil || !strings.Contains(err.Error(), "4 nodes") {
+		t.Errorf("a genotype of another number of nodes: error %v", err)
+	}
+	for _, change := range []func(*Config){
+		func(c *Config) { c.OpType = "dense" }, func(c *Config) { c.Nodes = 0 }, func(c *Config) { c.Channels = -1 },
+		func(c *Config) { c.Layers = 1 << 40 }, func(c *Config) { c.Classes = 1 }, func(c *Config) { c.ImageSize = 0 },
+	} {
+		wrong := c
+		change(&wrong)
+		if _, err := New(wrong); err == nil {
+			t.Errorf("a supernet of %+v was made", wrong)
+		}
+	}
+}
