@@ -17,7 +17,7 @@ type Workers struct {
 	next   atomic.Int64 // first piece that nobody has taken
 
 	caller Scratch // of the calling thread's own pieces
-	shared Scratch // of the kernel as a whole: partial sums, prepared weights
+	shared Scratch // of the kernel as a whole: partial sums, prepared weights, tables
 }
 
 // NewWorkers starts a pool of so many threads, the caller of Run being one of them. At least one is needed.
@@ -63,6 +63,9 @@ func (w *Workers) Run(pieces int, do func(piece int, s *Scratch)) {
 // slot's last user left there.
 func (w *Workers) Floats(slot, n int) []float32 { return w.shared.Floats(slot, n) }
 
+// ints returns n integers in the same way: tables that a kernel prepares for its pieces.
+func (w *Workers) ints(slot, n int) []int { return w.shared.ints.take(slot, n) }
+
 // serve is the life of a helping thread.
 func (w *Workers) serve() {
 	var s Scratch
@@ -86,25 +89,23 @@ func (w *Workers) take(s *Scratch) {
 // Scratch is memory that lives as long as the thread it belongs to, so that kernels allocate nothing once it has grown to
 // what they need. It consists of slots, which a kernel numbers as it likes.
 type Scratch struct {
-	slots [][]float32
-	keys  []uint64
+	floats slots[float32]
+	ints   slots[int]
 }
 
-// Floats returns the first n floats of a slot. They hold what its last user left there.
-func (s *Scratch) Floats(slot, n int) []float32 {
-	for slot >= len(s.slots) {
-		s.slots = append(s.slots, nil)
-	}
-	if n > len(s.slots[slot]) {
-		s.slots[slot] = make([]float32, n)
-	}
-	return s.slots[slot][:n]
-}
+// Floats returns n floats of scratch memory. They hold what the slot's last user left there.
+func (s *Scratch) Floats(slot, n int) []float32 { return s.floats.take(slot, n) }
 
-// uint64s returns n words, in the same way.
-func (s *Scratch) uint64s(n int) []uint64 {
-	if n > len(s.keys) {
-		s.keys = make([]uint64, n)
+// slots are numbered pieces of memory.
+type slots[T any] [][]T
+
+// take returns the first n elements of a slot, which grows if it must.
+func (s *slots[T]) take(slot, n int) []T {
+	for slot >= len(*s) {
+		*s = append(*s, nil)
 	}
-	return s.keys[:n]
+	if n > len((*s)[slot]) {
+		(*s)[slot] = make([]T, n)
+	}
+	return (*s)[slot][:n]
 }

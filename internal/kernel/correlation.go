@@ -1,0 +1,190 @@
+package kernel
+
+// Slots of the scratch memory of a convolution.
+const (
+	slotLayout = iota // of a thread: the input channels as they are read
+	slotResult        // of a thread: what is not yet at its place in y
+)
+const (
+	slotWeights = iota // shared: the weights as they are read
+	slotPartial        // shared: sums over a part of the images
+)
+const (
+	slotTap = iota // shared, integers: tables of the taps, of the layout, of the terms
+	slotPhase
+	slotShift
+	slotTerm
+)
+
+// pixelBlock is the number of pixels of a row that are computed together: so few that the input channels' share of them
+// stays in the first-level cache for all output channels.
+const pixelBlock = 256
+
+// minPieces is the number of pieces that a small batch is cut into, by output channels.
+const minPieces = 8
+
+// correlation is what both directions of a convolution come down to: for every output channel the sum of shifted copies of
+// input channels, each copy times a weight. A copy is called a term; there is one for every input channel and tap of the
+// kernel. In a depthwise correlation output channel o reads input channel o alone, and the terms are the taps.
+type correlation struct {
+	images    int
+	depthwise bool
+	in, out   channels
+	layout    layout
+	// The taps in use have the places tap in the kernel and read the layout shift floats further on. The weight of the next
+	// output channel lies outStep further, that of the next input channel inStep.
+	tap, shift      []int
+	outStep, inStep int
+	// The pixels computed are rows × cols; that of row i and column j is pixel start + i·rowStep + j·colStep of y.
+	rows, cols              int
+	start, rowStep, colStep int
+}
+
+// run computes the output channels y from the input channels x and the weights k. Where by is given, y is set to zero
+// wherever that is not positive.
+func (r *correlation) run(w *Workers, y, x, k, by []float32) {
+	terms := r.terms(w)
+	weights := r.weights(w, k, len(terms))
+	width := r.pieceWidth()
+	groups := (r.out.count + width - 1) / width
+	w.Run(r.images*groups, func(piece int, s *Scratch) {
+		n, from := piece/groups, piece%groups*width
+		to := min(from+width, r.out.count)
+		result, plane, row := r.target(s, y, n, from, to)
+		if r.depthwise {
+			for o := from; o < to; o++ {
+				in := r.prepare(s, r.in.image(x, n, o), 1)
+				r.multiply(result[(o-from)*plane:], plane, row, in, terms, weights[o*len(terms):], 1)
+			}
+		} else {
+			in := r.prepare(s, r.in.image(x, n, 0), r.in.count)
+			r.multiply(result, plane, row, in, terms, weights[from*len(terms):], to-from)
+		}
+		r.place(y, by, result, n, from, to)
+	})
+}
+
+// pieceWidth returns the number of output channels that one piece computes: all, if the images make pieces enough. It is
+// even where there are several, because channels are computed in pairs.
+func (r *correlation) pieceWidth() int {
+	groups := (minPieces + r.images - 1) / r.images
+	width := (r.out.count + groups - 1) / groups
+	return width + width%2
+}
+
+// terms returns the shift of every term, input channel by input channel.
+func (r *correlation) terms(w *Workers) []int {
+	if r.depthwise {
+		return r.shift
+	}
+	terms := w.ints(slotTerm, r.in.count*len(r.shift))
+	for t := range terms {
+		c := t / len(r.shift)
+		terms[t] = c*r.layout.size() + r.shift[t%len(r.shift)]
+	}
+	return terms
+}
+
+// weights returns the weights in the order in which accumulate2 and accumulate1 read them.
+func (r *correlation) weights(w *Workers, k []float32, terms int) []float32 {
+	packed := w.Floats(slotWeights, r.out.count*terms)
+	for o := 0; o < r.out.count; {
+		lanes := min(2, r.out.count-o)
+		if r.depthwise {
+			lanes = 1
+		}
+		pair := packed[o*terms:][:lanes*terms]
+		for t := range terms {
+			at := o*r.outStep + t/len(r.tap)*r.inStep + r.tap[t%len(r.tap)]
+			// Of a pair's weights, four of one channel are followed by the same four of the other.
+			block := min(4, terms-t/4*4)
+			for lane := range lanes {
+				pair[t/4*4*lanes+lane*block+t%4] = k[at+lane*r.outStep]
+			}
+		}
+		o += lanes
+	}
+	return packed
+}
+
+// prepare returns count channels of an image in the form of the layout.
+func (r *correlation) prepare(s *Scratch, x []float32, count int) []float32 {
+	if r.layout.identity() || len(r.tap) == 0 {
+		return x
+	}
+	size := r.layout.size()
+	laid := s.Floats(slotLayout, count*size)
+	for c := range count {
+		r.layout.fill(laid[c*size:][:size], x[c*r.in.pixels:][:r.in.pixels])
+	}
+	return laid
+}
+
+// target returns where output channels from to to of image n are computed, and how far planes and rows are apart there: in
+// y itself, or in scratch memory where the pixels of a row are not neighbours in y.
+func (r *correlation) target(s *Scratch, y []float32, n, from, to int) (result []float32, plane, row int) {
+	if r.colStep == 1 {
+		return r.out.image(y, n, from)[r.start:], r.out.pixels, r.rowStep
+	}
+	plane = r.rows * r.cols
+	return s.Floats(slotResult, (to-from)*plane), plane, r.cols
+}
+
+// multiply computes count output channels of an image, whose planes and rows lie plane and row floats apart.
+func (r *correlation) multiply(y []float32, plane, row int, x []float32, terms []int, weights []float32, count int) {
+	for i := range r.rows {
+		for j := 0; j < r.cols; j += pixelBlock {
+			n := min(pixelBlock, r.cols-j)
+			in := x
+			if len(terms) > 0 {
+				in = x[i*r.layout.cols+j:]
+			}
+			k := weights
+			for o := 0; o+1 < count; o += 2 {
+				at := o*plane + i*row + j
+				accumulate2(y[at:][:n], y[at+plane:][:n], in, terms, k)
+				k = k[2*len(terms):]
+			}
+			if count%2 == 1 {
+				accumulate1(y[(count-1)*plane+i*row+j:][:n], in, terms, k)
+			}
+		}
+	}
+}
+
+// place puts what was computed in scratch memory where it belongs in y, and sets y to zero where by is not positive.
+func (r *correlation) place(y, by, result []float32, n, from, to int) {
+	if r.colStep == 1 && by == nil {
+		return
+	}
+	for o := range to - from {
+		plane := r.out.image(y, n, from+o)[:r.out.pixels]
+		for i := range r.rows {
+			at := r.start + i*r.rowStep
+			row := plane[at:min(at+r.cols*r.colStep, len(plane))]
+			if r.colStep > 1 {
+				spread(row, result[(o*r.rows+i)*r.cols:][:r.cols], r.colStep)
+			}
+			if by != nil {
+				maskEvery(row, r.out.image(by, n, from+o)[at:][:len(row)], r.colStep)
+			}
+		}
+	}
+}
+
+// spread copies x to every step-th float of y.
+func spread(y, x []float32, step int) {
+	for j, v := range x {
+		y[j*step] = v
+	}
+}
+
+// maskEvery sets every step-th float of y to zero where x is not positive.
+func maskEvery(y, x []float32, step int) {
+	x = x[:len(y)]
+	for j := 0; j < len(y); j += step {
+		if !(x[j] > 0) {
+			y[j] = 0
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package kernel
+
+// accumulate2 computes two rows of pixels,
+//
+//	y0[i] = Σ k0[t]·x[terms[t]+i] and y1[i] = Σ k1[t]·x[terms[t]+i]
+//
+// with the weights in blocks of four terms: four of k0, then the same four of k1; the last block may be shorter.
+func accumulate2(y0, y1, x []float32, terms []int, k []float32) {
+	n := len(y0)
+	y1 = y1[:n]
+	clear(y0)
+	clear(y1)
+	for ; len(terms) >= 4 && len(k) >= 8; terms, k = terms[4:], k[8:] {
+		x0, x1, x2, x3 := x[terms[0]:][:n], x[terms[1]:][:n], x[terms[2]:][:n], x[terms[3]:][:n]
+		a0, a1, a2, a3, b0, b1, b2, b3 := k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7]
+		for i := range y0 {
+			v0, v1, v2, v3 := x0[i], x1[i], x2[i], x3[i]
+			y0[i] += (a0*v0 + a1*v1) + (a2*v2 + a3*v3)
+			y1[i] += (b0*v0 + b1*v1) + (b2*v2 + b3*v3)
+		}
+	}
+	for t, at := range terms {
+		in := x[at:][:n]
+		a, b := k[t], k[len(terms)+t]
+		for i, v := range in {
+			y0[i] += a * v
+			y1[i] += b * v
+		}
+	}
+}
+
+// accumulate1 computes y[i] = Σ k[t]·x[terms[t]+i].
+func accumulate1(y, x []float32, terms []int, k []float32) {
+	n := len(y)
+	clear(y)
+	for ; len(terms) >= 4 && len(k) >= 4; terms, k = terms[4:], k[4:] {
+		x0, x1, x2, x3 := x[terms[0]:][:n], x[terms[1]:][:n], x[terms[2]:][:n], x[terms[3]:][:n]
+		a0, a1, a2, a3 := k[0], k[1], k[2], k[3]
+		for i := range y {
+			y[i] += (a0*x0[i] + a1*x1[i]) + (a2*x2[i] + a3*x3[i])
+		}
+	}
+	for t, at := range terms {
+		a := k[t]
+		for i, v := range x[at:][:n] {
+			y[i] += a * v
+		}
+	}
+}
+
+// block is a rectangle of pixels, whose rows lie stepG floats apart in g and stepX in x.
+type block struct{ rows, cols, stepG, stepX int }
+
+// dot2 adds Σ g0·x and Σ g1·x over the block to sums[t] and sums[len(terms)+t] for every term t, x being read terms[t]
+// floats further on.
+func (b block) dot2(sums, g0, g1, x []float32, terms []int) {
+	sums0, sums1 := sums[:len(terms)], sums[len(terms):][:len(terms)]
+	t := 0
+	for ; t+4 <= len(terms); t += 4 {
+		x0, x1, x2, x3 := x[terms[t]:], x[terms[t+1]:], x[terms[t+2]:], x[terms[t+3]:]
+		var a0, a1, a2, a3, b0, b1, b2, b3 float32
+		for r := range b.rows {
+			u, v := g0[r*b.stepG:][:b.cols], g1[r*b.stepG:][:b.cols]
+			at := r * b.stepX
+			r0, r1, r2, r3 := x0[at:][:b.cols], x1[at:][:b.cols], x2[at:][:b.cols], x3[at:][:b.cols]
+			for i, p := range u {
+				q := v[i]
+				s := r0[i]
+				a0 += p * s
+				b0 += q * s
+				s = r1[i]
+				a1 += p * s
+				b1 += q * s
+				s = r2[i]
+				a2 += p * s
+				b2 += q * s
+				s = r3[i]
+				a3 += p * s
+				b3 += q * s
+			}
+		}
+		s0, s1 := (*[4]float32)(sums0[t:]), (*[4]float32)(sums1[t:])
+		s0[0], s0[1], s0[2], s0[3] = s0[0]+a0, s0[1]+a1, s0[2]+a2, s0[3]+a3
+		s1[0], s1[1], s1[2], s1[3] = s1[0]+b0, s1[1]+b1, s1[2]+b2, s1[3]+b3
+	}
+	if t < len(terms) {
+		b.dot1(sums0[t:], g0, x, terms[t:])
+		b.dot1(sums1[t:], g1, x, terms[t:])
+	}
+}
+
+// dot1 adds Σ g·x over the block to sums[t] for every term t, x being read terms[t] floats further on.
+func (b block) dot1(sums, g, x []float32, terms []int) {
+	t := 0
+	for ; t+4 <= len(terms); t += 4 {
+		x0, x1, x2, x3 := x[terms[t]:], x[terms[t+1]:], x[terms[t+2]:], x[terms[t+3]:]
+		var a0, a1, a2, a3 float32
+		for r := range b.rows {
+			u, at := g[r*b.stepG:][:b.cols], r*b.stepX
+			r0, r1, r2, r3 := x0[at:][:b.cols], x1[at:][:b.cols], x2[at:][:b.cols], x3[at:][:b.cols]
+			for i, p := range u {
+				a0 += p * r0[i]
+				a1 += p * r1[i]
+				a2 += p * r2[i]
+				a3 += p * r3[i]
+			}
+		}
+		s := (*[4]float32)(sums[t:])
+		s[0], s[1], s[2], s[3] = s[0]+a0, s[1]+a1, s[2]+a2, s[3]+a3
+	}
+	for ; t < len(terms); t++ {
+		shifted := x[terms[t]:]
+		var a float32
+		for r := range b.rows {
+			u, v := g[r*b.stepG:][:b.cols], shifted[r*b.stepX:][:b.cols]
+			for i, p := range u {
+				a += p * v[i]
+			}
+		}
+		sums[t] += a
+	}
+}
