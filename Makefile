@@ -1,0 +1,63 @@
+# The targets that people use: build, test, check, bench, fuzz, dist, clean. check runs all that must pass before a change
+# goes in; its parts (format, vet, lint, size, test, race) can be run alone.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+FUZZTIME    ?= 1m
+BENCH       ?= .
+# Packages with goroutines of their own, and whose tests under the race detector take seconds.
+RACE        := ./internal/cli ./internal/dataset ./internal/kernel
+# What the tracked files may weigh together, in bytes (45 MiB): everybody who clones the project pays for them.
+TREE_LIMIT  := 47185920
+PLATFORMS   := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: build test check format vet lint size race bench fuzz dist clean
+
+build:
+	go build -o nat ./cmd/nat
+
+test:
+	go test ./...
+
+check: format vet lint size test race
+
+format:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	go vet ./...
+
+lint:
+	go run $(STATICCHECK) ./...
+
+size:
+	@bytes=$$(git ls-files -z | xargs -0 cat | wc -c); \
+	if [ $$bytes -gt $(TREE_LIMIT) ]; then echo "tracked files: $$bytes bytes, more than $(TREE_LIMIT)"; exit 1; fi
+
+race:
+	go test -race -short $(RACE)
+
+# bench runs the Go benchmarks of the kernels and of the layers above them; nat bench measures whole training steps.
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
+
+# fuzz gives every fuzz test of the tree FUZZTIME.
+fuzz:
+	@git grep -o '^func Fuzz[A-Za-z0-9_]*' -- '*_test.go' | while IFS=: read -r file declaration; do \
+		name=$${declaration#func }; echo "$$name ($$file)"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$(dirname $$file)" || exit 1; \
+	done
+
+dist: clean
+	@mkdir -p dist
+	@for platform in $(PLATFORMS); do \
+		os=$${platform%/*} arch=$${platform#*/} suffix=; if [ $$os = windows ]; then suffix=.exe; fi; \
+		echo "dist/nat-$(VERSION)-$$os-$$arch$$suffix"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags "-s -w -X nat/internal/cli.release=$(VERSION)" \
+			-o "dist/nat-$(VERSION)-$$os-$$arch$$suffix" ./cmd/nat || exit 1; \
+	done
+	@cd dist && { sha256sum nat-* 2>/dev/null || shasum -a 256 nat-*; } > SHA256SUMS
+
+clean:
+	rm -rf dist nat
