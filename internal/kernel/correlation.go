@@ -50,17 +50,17 @@ func (r *correlation) run(w *Workers, y, x, k, by []float32) {
 	w.Run(r.images*groups, func(piece int, s *Scratch) {
 		n, from := piece/groups, piece%groups*width
 		to := min(from+width, r.out.count)
-		result, plane, row := r.target(s, y, n, from, to)
+		g := r.target(s, y, n, from, to)
 		if r.depthwise {
 			for o := from; o < to; o++ {
 				in := r.prepare(s, r.in.image(x, n, o), 1)
-				r.multiply(result[(o-from)*plane:], plane, row, in, terms, weights[o*len(terms):], 1)
+				g.compute(g.y[(o-from)*g.plane:], in, terms, weights[o*len(terms):], 1)
 			}
 		} else {
 			in := r.prepare(s, r.in.image(x, n, 0), r.in.count)
-			r.multiply(result, plane, row, in, terms, weights[from*len(terms):], to-from)
+			g.compute(g.y, in, terms, weights[from*len(terms):], to-from)
 		}
-		r.place(y, by, result, n, from, to)
+		r.place(y, by, g, n, from, to)
 	})
 }
 
@@ -120,41 +120,27 @@ func (r *correlation) prepare(s *Scratch, x []float32, count int) []float32 {
 	return laid
 }
 
-// target returns where output channels from to to of image n are computed, and how far planes and rows are apart there: in
-// y itself, or in scratch memory where the pixels of a row are not neighbours in y.
-func (r *correlation) target(s *Scratch, y []float32, n, from, to int) (result []float32, plane, row int) {
-	if r.colStep == 1 {
-		return r.out.image(y, n, from)[r.start:], r.out.pixels, r.rowStep
+// target returns the grid in which output channels from to to of image n are computed. Where that pays, it consists of
+// one long row, the zeros between the rows of the layout being pixels like others, which place leaves out.
+func (r *correlation) target(s *Scratch, y []float32, n, from, to int) grid {
+	g := grid{rows: r.rows, cols: r.cols, stepX: r.layout.cols}
+	short := r.rows > 1 && 2*r.layout.cols <= 3*r.cols
+	if !short && r.colStep == 1 {
+		g.y, g.plane, g.step = r.out.image(y, n, from)[r.start:], r.out.pixels, r.rowStep
+		return g
 	}
-	plane = r.rows * r.cols
-	return s.Floats(slotResult, (to-from)*plane), plane, r.cols
-}
-
-// multiply computes count output channels of an image, whose planes and rows lie plane and row floats apart.
-func (r *correlation) multiply(y []float32, plane, row int, x []float32, terms []int, weights []float32, count int) {
-	for i := range r.rows {
-		for j := 0; j < r.cols; j += pixelBlock {
-			n := min(pixelBlock, r.cols-j)
-			in := x
-			if len(terms) > 0 {
-				in = x[i*r.layout.cols+j:]
-			}
-			k := weights
-			for o := 0; o+1 < count; o += 2 {
-				at := o*plane + i*row + j
-				accumulate2(y[at:][:n], y[at+plane:][:n], in, terms, k)
-				k = k[2*len(terms):]
-			}
-			if count%2 == 1 {
-				accumulate1(y[(count-1)*plane+i*row+j:][:n], in, terms, k)
-			}
-		}
+	g.scratch = true
+	g.plane, g.step = r.rows*r.layout.cols, r.layout.cols
+	g.y = s.Floats(slotResult, (to-from)*g.plane)
+	if short {
+		g.rows, g.cols = 1, g.plane-r.layout.cols+r.cols
 	}
+	return g
 }
 
 // place puts what was computed in scratch memory where it belongs in y, and sets y to zero where by is not positive.
-func (r *correlation) place(y, by, result []float32, n, from, to int) {
-	if r.colStep == 1 && by == nil {
+func (r *correlation) place(y, by []float32, g grid, n, from, to int) {
+	if !g.scratch && by == nil {
 		return
 	}
 	for o := range to - from {
@@ -162,8 +148,8 @@ func (r *correlation) place(y, by, result []float32, n, from, to int) {
 		for i := range r.rows {
 			at := r.start + i*r.rowStep
 			row := plane[at:min(at+r.cols*r.colStep, len(plane))]
-			if r.colStep > 1 {
-				spread(row, result[(o*r.rows+i)*r.cols:][:r.cols], r.colStep)
+			if g.scratch {
+				spread(row, g.y[o*g.plane+i*g.step:][:r.cols], r.colStep)
 			}
 			if by != nil {
 				maskEvery(row, r.out.image(by, n, from+o)[at:][:len(row)], r.colStep)
@@ -174,6 +160,10 @@ func (r *correlation) place(y, by, result []float32, n, from, to int) {
 
 // spread copies x to every step-th float of y.
 func spread(y, x []float32, step int) {
+	if step == 1 {
+		copy(y, x)
+		return
+	}
 	for j, v := range x {
 		y[j*step] = v
 	}
@@ -181,10 +171,43 @@ func spread(y, x []float32, step int) {
 
 // maskEvery sets every step-th float of y to zero where x is not positive.
 func maskEvery(y, x []float32, step int) {
+	if step == 1 {
+		mask(y, y, x)
+		return
+	}
 	x = x[:len(y)]
 	for j := 0; j < len(y); j += step {
-		if !(x[j] > 0) {
-			y[j] = 0
+		y[j] = where(x[j], y[j])
+	}
+}
+
+// grid is where an image's output channels are computed, rows × cols pixels each: in y, planes plane floats apart, rows
+// step floats apart. The rows of the layout they are computed from lie stepX floats apart.
+type grid struct {
+	y                  []float32
+	scratch            bool // y is scratch memory
+	rows, cols         int
+	plane, step, stepX int
+}
+
+// compute computes count channels of y.
+func (g *grid) compute(y, x []float32, terms []int, weights []float32, count int) {
+	for i := range g.rows {
+		for j := 0; j < g.cols; j += pixelBlock {
+			n := min(pixelBlock, g.cols-j)
+			in := x
+			if len(terms) > 0 {
+				in = x[i*g.stepX+j:]
+			}
+			k := weights
+			for o := 0; o+1 < count; o += 2 {
+				at := o*g.plane + i*g.step + j
+				accumulate2(y[at:][:n], y[at+g.plane:][:n], in, terms, k)
+				k = k[2*len(terms):]
+			}
+			if count%2 == 1 {
+				accumulate1(y[(count-1)*g.plane+i*g.step+j:][:n], in, terms, k)
+			}
 		}
 	}
 }

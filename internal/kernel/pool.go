@@ -2,57 +2,164 @@ package kernel
 
 import "math"
 
-// windowPixels calls visit with the offset in x of every pixel of the window of output row i and column j, in scan order.
-func (p *Pool) windowPixels(i, j int, visit func(x int)) {
-	for h := max(i*p.Stride-p.Pad, 0); h < min(i*p.Stride-p.Pad+p.K, p.H); h++ {
-		for v := max(j*p.Stride-p.Pad, 0); v < min(j*p.Stride-p.Pad+p.K, p.W); v++ {
-			visit(h*p.W + v)
-		}
-	}
-}
+// Slots of a thread's scratch memory in a pooling.
+const (
+	slotPadded = iota // a row, continued as far as any window reaches
+	slotAcross        // the windows' results within each row
+)
 
 // PoolForward computes y from x.
 func PoolForward(w *Workers, y, x []float32, p Pool) {
-	w.Run(p.N*p.C, func(piece int, _ *Scratch) {
+	combine, empty := addEvery, float32(0)
+	if p.Max {
+		combine, empty = maxEvery, float32(math.Inf(-1))
+	}
+	w.Run(p.N*p.C, func(piece int, s *Scratch) {
 		in, out := x[piece*p.H*p.W:][:p.H*p.W], y[piece*p.OH*p.OW:][:p.OH*p.OW]
+		padded, across := s.Floats(slotPadded, p.reach()), s.Floats(slotAcross, p.H*p.OW)
+		fill(padded, empty)
+		fill(across, empty)
+		for h := range p.H {
+			copy(padded[p.Pad:], in[h*p.W:][:p.W])
+			for k := range p.K {
+				combine(across[h*p.OW:][:p.OW], padded[k:], p.Stride)
+			}
+		}
+		fill(out, empty)
 		for i := range p.OH {
-			for j := range p.OW {
-				best, total, count := float32(math.Inf(-1)), float32(0), 0
-				p.windowPixels(i, j, func(q int) {
-					best = max(best, in[q])
-					total += in[q]
-					count++
-				})
-				if !p.Max {
-					best = total / float32(count)
-				}
-				out[i*p.OW+j] = best
+			row := out[i*p.OW:][:p.OW]
+			from, to := p.window(i, p.H)
+			for h := from; h < to; h++ {
+				combine(row, across[h*p.OW:], 1)
+			}
+			if !p.Max {
+				p.divide(row, row, to-from)
 			}
 		}
 	})
 }
 
 // PoolBackward computes dx, the gradient by x, from dy, the gradient by y. The whole gradient of a maximum goes to the
-// first pixel of the window, in scan order, that has it.
+// first pixel of the window, in scan order, that has it. x is read only for a maximum.
 func PoolBackward(w *Workers, dx, dy, x []float32, p Pool) {
-	w.Run(p.N*p.C, func(piece int, _ *Scratch) {
-		g, out := dy[piece*p.OH*p.OW:][:p.OH*p.OW], dx[piece*p.H*p.W:][:p.H*p.W]
+	w.Run(p.N*p.C, func(piece int, s *Scratch) {
+		size := p.H * p.W
+		out, g := dx[piece*size:][:size], dy[piece*p.OH*p.OW:][:p.OH*p.OW]
 		clear(out)
-		for i := range p.OH {
-			for j := range p.OW {
-				best, count := -1, 0
-				p.windowPixels(i, j, func(q int) {
-					count++
-					if p.Max && (best < 0 || x[piece*p.H*p.W+q] > x[piece*p.H*p.W+best]) {
-						best = q
-					}
-				})
-				if p.Max {
-					out[best] += g[i*p.OW+j]
-					continue
-				}
-				p.windowPixels(i, j, func(q int) { out[q] += g[i*p.OW+j] / float32(count) })
-			}
+		if p.Max {
+			p.routeBack(s, out, g, x[piece*size:][:size])
+		} else {
+			p.spreadBack(s, out, g)
 		}
 	})
+}
+
+// window returns the pixels of x, along a side of size pixels, that window i of that side covers.
+func (p *Pool) window(i, size int) (from, to int) {
+	start := i*p.Stride - p.Pad
+	return max(start, 0), min(start+p.K, size)
+}
+
+// reach returns the length of a row of x with the padding that any window may reach into.
+func (p *Pool) reach() int {
+	return max((p.OW-1)*p.Stride+p.K, p.Pad+p.W)
+}
+
+// divide computes y = x divided by the number of pixels that each window of a row covers, of height pixels a column.
+func (p *Pool) divide(y, x []float32, height int) {
+	for j := range y {
+		from, to := p.window(j, p.W)
+		y[j] = x[j] / float32(height*(to-from))
+	}
+}
+
+// spreadBack adds to dx the gradient of an average, which each pixel of a window has an equal share of.
+func (p *Pool) spreadBack(s *Scratch, dx, dy []float32) {
+	padded, share := s.Floats(slotPadded, p.reach()), s.Floats(slotAcross, p.OW)
+	for i := range p.OH {
+		from, to := p.window(i, p.H)
+		p.divide(share, dy[i*p.OW:][:p.OW], to-from)
+		clear(padded)
+		for k := range p.K {
+			for j, v := range share {
+				padded[j*p.Stride+k] += v
+			}
+		}
+		for h := from; h < to; h++ {
+			addEvery(dx[h*p.W:][:p.W], padded[p.Pad:], 1)
+		}
+	}
+}
+
+// routeBack adds to dx the gradient of a maximum. It finds the winner of each window as the largest key of its pixels, in
+// rows first and then across them.
+func (p *Pool) routeBack(s *Scratch, dx, dy, x []float32) {
+	reach := p.reach()
+	keys := s.keys.take(0, reach+p.H*p.OW+p.OW)
+	clear(keys) // no pixel has a key of 0
+	padded, across, best := keys[:reach], keys[reach:][:p.H*p.OW], keys[reach+p.H*p.OW:]
+	for h := range p.H {
+		for v, f := range x[h*p.W:][:p.W] {
+			padded[p.Pad+v] = key(f, h*p.W+v)
+		}
+		for k := range p.K {
+			maxKeys(across[h*p.OW:][:p.OW], padded[k:], p.Stride)
+		}
+	}
+	for i := range p.OH {
+		clear(best)
+		from, to := p.window(i, p.H)
+		for h := from; h < to; h++ {
+			maxKeys(best, across[h*p.OW:], 1)
+		}
+		for j, v := range dy[i*p.OW:][:p.OW] {
+			dx[^uint32(best[j])] += v
+		}
+	}
+}
+
+// key returns a number that is the larger the larger v is and, of equal ones, the smaller the place.
+func key(v float32, place int) uint64 {
+	b := math.Float32bits(v + 0) // −0 becomes 0
+	ordered := b ^ (uint32(int32(b)>>31) | 1<<31)
+	return uint64(ordered)<<32 | uint64(^uint32(place))
+}
+
+// fill sets all of x to v.
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
+}
+
+// addEvery adds every step-th float of x to y.
+func addEvery(y, x []float32, step int) {
+	if step == 1 {
+		sum(y, y, x)
+		return
+	}
+	for j := range y {
+		y[j] += x[j*step]
+	}
+}
+
+// maxEvery computes the larger of y and every step-th float of x in y.
+func maxEvery(y, x []float32, step int) {
+	if step == 1 {
+		x = x[:len(y)]
+		for j := range y {
+			y[j] = max(y[j], x[j])
+		}
+		return
+	}
+	for j := range y {
+		y[j] = max(y[j], x[j*step])
+	}
+}
+
+// maxKeys computes the larger of y and every step-th word of x in y.
+func maxKeys(y, x []uint64, step int) {
+	for j := range y {
+		y[j] = max(y[j], x[j*step])
+	}
 }

@@ -4,7 +4,7 @@
 // Rules that hold for all of them:
 //   - an output is overwritten, never added to, unless the name says so; it must not overlap an input where the
 //     comment doesn't allow it;
-//   - nothing is allocated: scratch memory comes from Workers;
+//   - scratch memory comes from Workers; nothing else is allocated but the few small values that describe a run;
 //   - work is cut into pieces that depend on the shapes alone, and partial sums are added in the order of the pieces, so
 //     a result is the same to the bit for any number of threads;
 //   - sizes are the caller's business and are checked where graphs are built: a wrong one is a programming error.

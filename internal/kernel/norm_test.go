@@ -1,0 +1,206 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// normShapes have odd sizes, a single number a channel, and channels longer than a block of a sum.
+var normShapes = []Norm{
+	{N: 2, C: 3, Pixels: 49, Eps: 1e-5},
+	{N: 5, C: 1, Pixels: 1, Eps: 1e-5},
+	{N: 1, C: 4, Pixels: 1, Eps: 1e-5},
+	{N: 3, C: 23, Pixels: 5, Eps: 1e-3},
+	{N: 4, C: 2, Pixels: 1024, Eps: 1e-5},
+	{N: 1, C: 2, Pixels: 777, Eps: 1e-5},
+}
+
+// channel returns the numbers of channel c, images one after the other.
+func channel(x []float32, n Norm, c int) []float64 {
+	var all []float64
+	for i := range n.N {
+		all = append(all, double(x[(i*n.C+c)*n.Pixels:][:n.Pixels])...)
+	}
+	return all
+}
+
+// eachElement calls visit with the index of every element, its channel and its place in what channel returns.
+func eachElement(n Norm, visit func(i, c, place int)) {
+	for i := range n.N * n.C * n.Pixels {
+		image, c, pixel := i/(n.C*n.Pixels), i/n.Pixels%n.C, i%n.Pixels
+		visit(i, c, image*n.Pixels+pixel)
+	}
+}
+
+func mean(x []float64) float64 {
+	s := 0.0
+	for _, v := range x {
+		s += v
+	}
+	return s / float64(len(x))
+}
+
+// product returns the products of the elements of a and b.
+func product(a, b []float64) []float64 {
+	c := make([]float64, len(a))
+	for i := range a {
+		c[i] = a[i] * b[i]
+	}
+	return c
+}
+
+// forNorms runs a test for every shape, with x normally distributed around centre.
+func forNorms(t *testing.T, centre float32, test func(t *testing.T, n Norm, x, dy []float32)) {
+	for _, n := range normShapes {
+		t.Run(fmt.Sprintf("%+v", n), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(1, 2))
+			x := normal(r, n.N*n.C*n.Pixels)
+			for i := range x {
+				x[i] = 2*x[i] + centre
+			}
+			test(t, n, x, normal(r, len(x)))
+		})
+	}
+}
+
+func testNormForward(t *testing.T, n Norm, x []float32, tolerance float64) {
+	got := forThreads(t, func(w *Workers) [][]float32 {
+		y, mean, variance, invStd := output(t, len(x)), output(t, n.C), output(t, n.C), output(t, n.C)
+		NormForward(w, y, x, mean, variance, invStd, n)
+		inPlace := slices.Clone(x)
+		NormForward(w, inPlace, inPlace, mean, variance, invStd, n)
+		sameBits(t, "y in the place of x", y, inPlace)
+		return [][]float32{y, mean, variance, invStd}
+	})
+	y, means, variances, invStds := make([]float64, len(x)), make([]float64, n.C), make([]float64, n.C), make([]float64, n.C)
+	for c := range n.C {
+		v := channel(x, n, c)
+		means[c] = mean(v)
+		variances[c] = mean(product(v, v)) - means[c]*means[c]
+		invStds[c] = 1 / math.Sqrt(variances[c]+n.Eps)
+	}
+	eachElement(n, func(i, c, _ int) { y[i] = (float64(x[i]) - means[c]) * invStds[c] })
+	if n.N*n.Pixels == 1 { // one number is its own mean
+		clear(y)
+		clear(variances)
+		for c := range invStds {
+			invStds[c] = 1 / math.Sqrt(n.Eps)
+		}
+	}
+	near(t, "y", got[0], y, tolerance)
+	near(t, "mean", got[1], means, 1e-6)
+	near(t, "variance", got[2], variances, 1e-6)
+	near(t, "invStd", got[3], invStds, 1e-6)
+}
+
+func TestNormalisationEqualsTheDefinition(t *testing.T) {
+	forNorms(t, 0.5, func(t *testing.T, n Norm, x, _ []float32) { testNormForward(t, n, x, 1e-6) })
+}
+
+// A mean of 500 deviations costs y the digits that x itself has lost, and the variance none.
+func TestNormalisationBearsAMeanFarFromZero(t *testing.T) {
+	forNorms(t, 1000, func(t *testing.T, n Norm, x, _ []float32) { testNormForward(t, n, x, 1e-4) })
+}
+
+func TestNormalisationGradientEqualsTheDefinition(t *testing.T) {
+	forNorms(t, 0, func(t *testing.T, n Norm, y, dy []float32) {
+		invStd := normal(rand.New(rand.NewPCG(3, 4)), n.C)
+		got := forThreads(t, func(w *Workers) [][]float32 {
+			dx, inPlace := output(t, len(y)), slices.Clone(dy)
+			NormBackward(w, dx, dy, y, invStd, n)
+			NormBackward(w, inPlace, inPlace, y, invStd, n)
+			sameBits(t, "dx in the place of dy", dx, inPlace)
+			return [][]float32{dx}
+		})
+		want := make([]float64, len(y))
+		for c := range n.C {
+			g, out := channel(dy, n, c), channel(y, n, c)
+			meanG, meanGY := mean(g), mean(product(g, out))
+			eachElement(n, func(i, of, place int) {
+				if of == c {
+					want[i] = float64(invStd[c]) * (g[place] - meanG - out[place]*meanGY)
+				}
+			})
+		}
+		near(t, "dx", got[0], want, 2e-6)
+	})
+}
+
+// TestNormalisationGradientEqualsDifferences moves single inputs and watches Σ y·dy.
+func TestNormalisationGradientEqualsDifferences(t *testing.T) {
+	n := Norm{N: 3, C: 2, Pixels: 7, Eps: 1e-2}
+	r := rand.New(rand.NewPCG(5, 6))
+	x, dy := normal(r, n.N*n.C*n.Pixels), normal(r, n.N*n.C*n.Pixels)
+	w := workers(t, 2)
+	y, dx, stats := make([]float32, len(x)), make([]float32, len(x)), [3][]float32{make([]float32, 2), make([]float32, 2), make([]float32, 2)}
+	forward := func() { NormForward(w, y, x, stats[0], stats[1], stats[2], n) }
+	forward()
+	NormBackward(w, dx, dy, y, stats[2], n)
+	for i := range x {
+		const step = 1.0 / 64
+		at := x[i]
+		x[i] = at + step
+		forward()
+		above := dot(y, dy)
+		x[i] = at - step
+		forward()
+		slope := (above - dot(y, dy)) / (2 * step)
+		x[i] = at
+		if math.Abs(slope-float64(dx[i])) > 1e-3 {
+			t.Errorf("dx[%d] = %g, by differences %g", i, dx[i], slope)
+		}
+	}
+}
+
+func TestScaleAndShiftEqualTheDefinition(t *testing.T) {
+	forNorms(t, 0, func(t *testing.T, n Norm, x, dy []float32) {
+		r := rand.New(rand.NewPCG(7, 8))
+		scale, shift := normal(r, n.C), normal(r, n.C)
+		got := forThreads(t, func(w *Workers) [][]float32 {
+			y, dx, dscale, dshift := output(t, len(x)), output(t, len(x)), output(t, n.C), output(t, n.C)
+			ScaleShiftForward(w, y, x, scale, shift, n)
+			ScaleShiftBackward(w, dx, dscale, dshift, dy, x, scale, n)
+			out, in, dscale2, dshift2 := slices.Clone(x), slices.Clone(dy), output(t, n.C), output(t, n.C)
+			ScaleShiftForward(w, out, out, scale, shift, n)
+			sameBits(t, "y in the place of x", y, out)
+			ScaleShiftBackward(w, in, dscale2, dshift2, in, x, scale, n)
+			sameBits(t, "dx in the place of dy", dx, in)
+			ScaleShiftBackward(w, nil, dscale2, dshift2, dy, x, scale, n)
+			sameBits(t, "dscale without dx", dscale, dscale2)
+			sameBits(t, "dshift without dx", dshift, dshift2)
+			return [][]float32{y, dx, dscale, dshift}
+		})
+		y, dx, dscale, dshift := make([]float64, len(x)), make([]float64, len(x)), make([]float64, n.C), make([]float64, n.C)
+		eachElement(n, func(i, c, _ int) {
+			y[i] = float64(x[i])*float64(scale[c]) + float64(shift[c])
+			dx[i] = float64(dy[i]) * float64(scale[c])
+			dscale[c] += float64(dy[i]) * float64(x[i])
+			dshift[c] += float64(dy[i])
+		})
+		for i, want := range [][]float64{y, dx, dscale, dshift} {
+			near(t, [...]string{"y", "dx", "dscale", "dshift"}[i], got[i], want, 1e-6)
+		}
+	})
+}
+
+func TestGlobalAverageEqualsTheDefinition(t *testing.T) {
+	forNorms(t, 0, func(t *testing.T, n Norm, x, _ []float32) {
+		dy := normal(rand.New(rand.NewPCG(9, 1)), n.N*n.C)
+		got := forThreads(t, func(w *Workers) [][]float32 {
+			y, dx := output(t, len(dy)), output(t, len(x))
+			GlobalAverageForward(w, y, x, n)
+			GlobalAverageBackward(w, dx, dy, n)
+			return [][]float32{y, dx}
+		})
+		y, dx := make([]float64, len(dy)), make([]float64, len(x))
+		for i, v := range x {
+			y[i/n.Pixels] += float64(v) / float64(n.Pixels)
+			dx[i] = float64(dy[i/n.Pixels]) / float64(n.Pixels)
+		}
+		near(t, "y", got[0], y, 1e-6)
+		near(t, "dx", got[1], dx, 1e-6)
+	})
+}

@@ -1,0 +1,98 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// poolReference returns what the definition makes of x and dy, one plane after the other.
+func poolReference(p Pool, x, dy []float32) (y, dx []float64) {
+	y, dx = make([]float64, p.N*p.C*p.OH*p.OW), make([]float64, len(x))
+	for i := range y {
+		plane, row, col := i/(p.OH*p.OW)*p.H*p.W, i/p.OW%p.OH*p.Stride-p.Pad, i%p.OW*p.Stride-p.Pad
+		var window []int // in scan order
+		for h := max(row, 0); h < min(row+p.K, p.H); h++ {
+			for v := max(col, 0); v < min(col+p.K, p.W); v++ {
+				window = append(window, plane+h*p.W+v)
+			}
+		}
+		if p.Max {
+			best := window[0]
+			for _, at := range window {
+				if x[at] > x[best] {
+					best = at
+				}
+			}
+			y[i] = float64(x[best])
+			dx[best] += float64(dy[i])
+			continue
+		}
+		for _, at := range window {
+			y[i] += float64(x[at]) / float64(len(window))
+			dx[at] += float64(dy[i]) / float64(len(window))
+		}
+	}
+	return y, dx
+}
+
+func checkPool(t *testing.T, p Pool, x, dy []float32) {
+	t.Helper()
+	y, dx := poolReference(p, x, dy)
+	got := forThreads(t, func(w *Workers) [][]float32 {
+		y, dx := output(t, len(y)), output(t, len(dx))
+		PoolForward(w, y, x, p)
+		PoolBackward(w, dx, dy, x, p)
+		return [][]float32{y, dx}
+	})
+	near(t, "y", got[0], y, 1e-6)
+	near(t, "dx", got[1], dx, 1e-6)
+}
+
+func TestPoolsEqualTheDefinition(t *testing.T) {
+	shapes := []Pool{
+		{N: 2, C: 3, H: 8, W: 8, OH: 8, OW: 8, K: 3, Stride: 1, Pad: 1},
+		{N: 2, C: 3, H: 7, W: 9, OH: 4, OW: 5, K: 3, Stride: 2, Pad: 1},
+		{N: 1, C: 5, H: 8, W: 8, OH: 4, OW: 4, K: 5, Stride: 2, Pad: 2},
+		{N: 3, C: 1, H: 2, W: 2, OH: 2, OW: 2, K: 5, Stride: 1, Pad: 2},
+		{N: 2, C: 2, H: 8, W: 6, OH: 4, OW: 3, K: 2, Stride: 2, Pad: 0},
+		{N: 2, C: 2, H: 8, W: 8, OH: 2, OW: 2, K: 5, Stride: 3, Pad: 0},
+		{N: 1, C: 1, H: 1, W: 1, OH: 1, OW: 1, K: 3, Stride: 2, Pad: 1},
+		{N: 1, C: 2, H: 9, W: 9, OH: 3, OW: 3, K: 2, Stride: 4, Pad: 0},
+	}
+	for _, p := range shapes {
+		for _, p.Max = range []bool{false, true} {
+			t.Run(fmt.Sprintf("%+v", p), func(t *testing.T) {
+				r := rand.New(rand.NewPCG(1, 2))
+				checkPool(t, p, normal(r, p.N*p.C*p.H*p.W), normal(r, p.N*p.C*p.OH*p.OW))
+			})
+		}
+	}
+}
+
+func TestTheFirstOfEqualMaximaGetsTheGradient(t *testing.T) {
+	p := Pool{N: 1, C: 2, H: 6, W: 5, OH: 6, OW: 5, K: 3, Stride: 1, Pad: 1, Max: true}
+	r := rand.New(rand.NewPCG(3, 4))
+	negativeZero := float32(math.Copysign(0, -1))
+	for _, values := range [][]float32{{0}, {1, -1}, {0, negativeZero}, {-2, negativeZero, 0}} {
+		x := make([]float32, p.N*p.C*p.H*p.W)
+		for i := range x {
+			x[i] = values[r.IntN(len(values))]
+		}
+		checkPool(t, p, x, normal(r, len(x)))
+	}
+}
+
+func TestMaximumOfWindowsWithNaNIsNaN(t *testing.T) {
+	p := Pool{N: 1, C: 1, H: 3, W: 3, OH: 3, OW: 3, K: 3, Stride: 1, Pad: 1, Max: true}
+	x := []float32{float32(math.NaN()), 1, 2, 3, 4, 5, 6, 7, 8}
+	y := output(t, 9)
+	PoolForward(workers(t, 1), y, x, p)
+	for i, v := range y {
+		row, col := i/3, i%3
+		if got, want := v != v, row < 2 && col < 2; got != want {
+			t.Errorf("y[%d] = %g", i, v)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package kernel
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+)
+
+func TestRunDoesEveryPieceOnce(t *testing.T) {
+	for _, threads := range []int{1, 2, 5} {
+		w := workers(t, threads)
+		if w.Threads() != threads {
+			t.Errorf("%d threads, want %d", w.Threads(), threads)
+		}
+		for _, pieces := range []int{0, 1, 2, 4, 1000} {
+			done := make([]atomic.Int32, pieces)
+			w.Run(pieces, func(piece int, _ *Scratch) { done[piece].Add(1) })
+			for i := range done {
+				if n := done[i].Load(); n != 1 {
+					t.Errorf("%d threads, %d pieces: piece %d was done %d times", threads, pieces, i, n)
+				}
+			}
+		}
+	}
+}
+
+func TestThreadsHaveScratchMemoryOfTheirOwn(t *testing.T) {
+	w := workers(t, 4)
+	w.Run(200, func(piece int, s *Scratch) {
+		mine := s.Floats(1, 100+piece)
+		fill(mine, float32(piece))
+		other := s.Floats(0, 50)
+		fill(other, -1)
+		if len(mine) != 100+piece || !allEqual(mine, float32(piece)) {
+			t.Errorf("piece %d lost its memory", piece)
+		}
+	})
+}
+
+// TestKernelsAllocateNothingThatGrows allows a kernel the closure that it hands to Run and what that refers to, and nothing
+// that depends on the number of images or pieces.
+func TestKernelsAllocateNothingThatGrows(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	c := square(40, 6, 6, 9, 3, 2, 1, false)
+	c.ReLU = true
+	p := Pool{N: 40, C: 6, H: 9, W: 9, OH: 5, OW: 5, K: 3, Stride: 2, Pad: 1, Max: true}
+	n := Norm{N: 40, C: 6, Pixels: 81, Eps: 1e-5}
+	x, dx := normal(r, 40*6*81), make([]float32, 40*6*81)
+	y, k, dk := make([]float32, 40*6*25), normal(r, 6*6*9), make([]float32, 6*6*9)
+	a, b, d := make([]float32, 6), make([]float32, 6), make([]float32, 6)
+	labels := make([]int32, 40)
+	w := workers(t, 2)
+	for name, run := range map[string]func(){
+		"ConvForward":         func() { ConvForward(w, y, x, k, c) },
+		"ConvBackwardData":    func() { ConvBackwardData(w, dx, y, k, x, c) },
+		"ConvBackwardWeights": func() { ConvBackwardWeights(w, dk, y, x, c) },
+		"PoolForward":         func() { PoolForward(w, y, x, p) },
+		"PoolBackward":        func() { PoolBackward(w, dx, y, x, p) },
+		"NormForward":         func() { NormForward(w, dx, x, a, b, d, n) },
+		"NormBackward":        func() { NormBackward(w, dx, x, x, a, n) },
+		"MatMulForward":       func() { MatMulForward(w, y, x, k, a, MatMul{M: 40, K: 9, N: 6}) },
+		"CrossEntropyForward": func() { CrossEntropyForward(w, a, y, x, labels, 25) },
+		"Add":                 func() { Add(w, dx, dx, x) },
+	} {
+		const phases, perRun = 4, 3 // a gradient by the data is a run for each phase of the stride
+		if got := testing.AllocsPerRun(20, run); got > phases*perRun {
+			t.Errorf("%s allocates %g times", name, got)
+		} else {
+			t.Logf("%s allocates %g times", name, got)
+		}
+	}
+}
+
+func TestAPoolNeedsAThread(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("a pool of no threads was made")
+		}
+	}()
+	NewWorkers(0)
+}
