@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"archive/tar"
+	"compress/flate"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -26,12 +27,14 @@ func walkArchive(ctx context.Context, archive io.Reader, visit func(l layout, na
 	if err != nil {
 		return archiveError(ctx, err)
 	}
-	in := tar.NewReader(io.LimitReader(unzipped, cifarUnpacked))
+	unpacked := io.LimitReader(unzipped, cifarUnpacked)
+	in := tar.NewReader(unpacked)
 	var found *layout
 	for {
 		header, err := in.Next()
 		if errors.Is(err, io.EOF) && found != nil {
-			return nil
+			_, err := io.Copy(io.Discard, unpacked) // to the checksum at its end
+			return archiveError(ctx, err)
 		}
 		if err != nil {
 			return archiveError(ctx, err)
@@ -52,19 +55,22 @@ func walkArchive(ctx context.Context, archive io.Reader, visit func(l layout, na
 			return damaged("%s: %d bytes, expected about %d", name, header.Size, cifarPerFile*cifarRecord)
 		}
 		if err := visit(*found, name, header.Size, in); err != nil {
-			return err
+			return archiveError(ctx, err)
 		}
 	}
 }
 
-// archiveError says in one line what an error while reading an archive means.
+// archiveError says in one line what an error means that comes up while an archive is read.
 func archiveError(ctx context.Context, err error) error {
+	var corrupt flate.CorruptInputError
 	switch {
+	case err == nil:
+		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, tar.ErrHeader), errors.Is(err, io.EOF):
 		return fmt.Errorf("not an archive of CIFAR-10 (%s)", binaryLayout().archive)
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return damaged("the archive is cut short or damaged")
 	default:
 		return err
@@ -81,12 +87,12 @@ func readArchive(ctx context.Context, file string) (*Set, error) {
 	var a *assembly
 	err = walkArchive(ctx, f, func(l layout, name string, size int64, r io.Reader) error {
 		if a == nil {
-			a = newAssembly(l, file)
+			a = newAssembly(l)
 		}
 		return a.add(name, size, r)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, err
 	}
 	return a.finish()
 }

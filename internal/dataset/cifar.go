@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -50,7 +49,7 @@ func binaryLayout() layout {
 	}
 }
 
-func layouts() []layout { return []layout{binaryLayout()} }
+func layouts() []layout { return []layout{binaryLayout(), pythonLayout()} }
 
 func (l layout) trainingFile(i int) string { return fmt.Sprintf("data_batch_%d%s", i+1, l.suffix) }
 
@@ -105,14 +104,13 @@ func readClassLines(r io.Reader) ([]string, error) {
 // An assembly puts a set together from its files, which come in any order.
 type assembly struct {
 	layout      layout
-	where       string // the folder or archive, for messages
 	train, test *Images
 	counts      map[string]int // images of each file
 }
 
-func newAssembly(l layout, where string) *assembly {
+func newAssembly(l layout) *assembly {
 	return &assembly{
-		layout: l, where: where, counts: map[string]int{},
+		layout: l, counts: map[string]int{},
 		train: newCIFAR10(cifar10Name, cifarClasses()), test: newCIFAR10(cifar10Name, cifarClasses()),
 	}
 }
@@ -121,7 +119,7 @@ func newAssembly(l layout, where string) *assembly {
 func (a *assembly) add(name string, size int64, r io.Reader) error {
 	err := a.read(name, size, r)
 	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(a.where, name), err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
@@ -164,10 +162,10 @@ func (a *assembly) finish() (*Set, error) {
 		switch {
 		case name == a.layout.classes:
 		case !there:
-			return nil, damaged("%s: no %s, which belongs to CIFAR-10", a.where, name)
+			return nil, damaged("no %s, which belongs to CIFAR-10", name)
 		// A file cut between two records shows only beside the others. A small set, made for a test, may test on any number.
 		case count != most && (name != a.layout.testFile() || most == cifarPerFile):
-			return nil, damaged("%s: %d images, expected %d as in the other files", filepath.Join(a.where, name), count, most)
+			return nil, damaged("%s: %d images, expected %d as in the other files", name, count, most)
 		}
 	}
 	a.train.sortCanonically()

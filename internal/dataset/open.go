@@ -101,10 +101,17 @@ type location struct {
 }
 
 func (l location) read(ctx context.Context) (*Set, error) {
+	var set *Set
+	var err error
 	if l.layout == nil {
-		return readArchive(ctx, l.path)
+		set, err = readArchive(ctx, l.path)
+	} else {
+		set, err = readFolder(ctx, l.path, *l.layout)
 	}
-	return readFolder(ctx, l.path, *l.layout)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", l.path, err)
+	}
+	return set, nil
 }
 
 // locate finds CIFAR-10 at path: the folder of its files, a folder that holds that folder or an archive, or an archive.
@@ -136,7 +143,7 @@ func isFile(path string) bool {
 
 // readFolder reads a set from the folder of its files.
 func readFolder(ctx context.Context, folder string, l layout) (*Set, error) {
-	a := newAssembly(l, folder)
+	a := newAssembly(l)
 	// Room for all training images at once: a growing slice would hold them twice.
 	if info, err := os.Stat(filepath.Join(folder, l.trainingFile(0))); err == nil && info.Size() <= cifarLargest {
 		a.train.Pixels = make([]byte, 0, cifarTrainingFiles*info.Size())
@@ -154,7 +161,7 @@ func readFolder(ctx context.Context, folder string, l layout) (*Set, error) {
 
 func (a *assembly) addFile(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", path)
+		return fmt.Errorf("%s is not a regular file", filepath.Base(path))
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -7,10 +7,7 @@ import (
 )
 
 func TestSampleAsADataSet(t *testing.T) {
-	set, err := Sample()
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := embedded()
 	if set.Train.Len() != sampleImages || set.Test.Len() != sampleImages {
 		t.Fatalf("%d training and %d test images, want %d", set.Train.Len(), set.Test.Len(), sampleImages)
 	}
@@ -31,10 +28,7 @@ func TestSampleAsADataSet(t *testing.T) {
 }
 
 func TestSampleSelection(t *testing.T) {
-	set, err := Sample()
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := embedded()
 	own := set.Train.Fingerprint()
 	stored := set.selection
 	_, heldOut := Split(sampleImages, 0.25, 5)
@@ -82,10 +76,7 @@ func TestSampleIsWhatCIFAR10Gives(t *testing.T) {
 	if all.Train.Len() != 50000 || all.Test.Len() != 10000 || all.Train.Fingerprint() != cifar10Fingerprint {
 		t.Fatalf("%d training images of fingerprint %s and %d test images", all.Train.Len(), all.Train.Fingerprint(), all.Test.Len())
 	}
-	sample, err := Sample()
-	if err != nil {
-		t.Fatal(err)
-	}
+	sample := embedded()
 	request := SelectionRequest{Seed: 1234, Portion: 0.4, Images: 512}
 	want, _, err := all.Selection(request)
 	if err != nil {
