@@ -89,7 +89,8 @@ func TestValues(t *testing.T) {
 		"tuples": Tuple{Tuple{}, Tuple{int64(1)}, Tuple{int64(1), int64(2)}, Tuple{int64(1), int64(2), int64(3)},
 			Tuple{int64(1), int64(2), int64(3), int64(4)}},
 		"fortran":    &Array{Type: "i2", Shape: []int{2, 3}, FortranOrder: true, Data: []byte{1, 0, 4, 0, 2, 0, 5, 0, 3, 0, 6, 0}},
-		"big_endian": &Array{Type: "i4", BigEndian: true, Shape: []int{3}, Data: []byte{0, 0, 0, 1, 255, 255, 255, 254, 0, 0, 1, 44}},
+		"big_endian": &Array{Type: "i4", BigEndian: true, Shape: []int{3},
+			Data: []byte{0, 0, 0, 1, 255, 255, 255, 254, 0, 0, 1, 44}},
 		"scalar":     &Array{Type: "f8", Shape: []int{}, Data: []byte{0, 0, 0, 0, 0, 0, 0xd0, 0x3f}},
 	}
 	for protocol := range 6 {
@@ -219,7 +220,8 @@ var refused = []struct{ name, pickle, fails string }{
 	{"half a character", "V\\u12\n.", "is no character"},
 	{"long int", "I" + strings.Repeat("9", 2000) + "\n.", "an int of 2000 digits"},
 	{"long int, binary", "\x8b\x00\x00\x01\x00" + strings.Repeat("9", 1<<16) + ".", "an int of 65536 bytes"},
-	{"array without data", "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I2\ntNI00\nS'ab'\ntb.", "type of an array's elements is missing"},
+	{"array without type", "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I2\ntNI00\nS'ab'\ntb.",
+		"type of an array's elements is missing"},
 	{"array of objects", "cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR.", "only booleans, integers and floats"},
 	{"array too large", array("(I3\nt", "ab"), "shape [3] and type u1 has 2 bytes"},
 	{"array whose size overflows", array("(I4294967296\nI4294967296\nI2\nt", "ab"), "has 2 bytes"},
