@@ -1,0 +1,181 @@
+package derive
+
+import (
+	"container/heap"
+	"math"
+
+	"nat/internal/genotype"
+	"nat/internal/network"
+	"nat/internal/policy"
+	"nat/internal/primitive"
+)
+
+// maxPartials bounds the search for the most probable transformation. What the published architectures need is far below.
+const maxPartials = 200_000
+
+// option is what an edge may become.
+type option struct {
+	op             primitive.ID
+	logProbability float64
+	cost           network.Cost // more than the input's
+}
+
+// partial is a transformation whose first edges are decided, those of the normal cell before those of the reduce cell.
+type partial struct {
+	before         *partial // without the last decision; nil where nothing is decided
+	op             primitive.ID
+	decided        int
+	logProbability float64
+	bound          float64 // what the logarithm of the probability can become at best
+	cost           network.Cost
+	fed            reach // of the cell under way
+	order          int   // of when it was found
+}
+
+// state is what of a partial transformation decides how it can go on.
+type state struct {
+	decided int
+	cost    network.Cost
+	fed     reach
+}
+
+// mostProbable returns the most probable of the acceptable transformations, or false if there is none. It goes through
+// partial transformations from the most promising on (A*): the first complete one is the most probable.
+func (t *derivation) mostProbable() (genotype.Genotype, bool) {
+	s := t.newSearch()
+	open := &partials{{bound: s.best[0], fed: newReach()}}
+	seen := map[state]bool{}
+	for found := 1; open.Len() > 0 && found < maxPartials; {
+		p := heap.Pop(open).(*partial)
+		if here := (state{p.decided, p.cost, p.fed}); seen[here] {
+			continue // a more probable way led here
+		} else {
+			seen[here] = true
+		}
+		if p.decided == len(s.edges) {
+			chosen := p.chosen()
+			normal := len(t.input.Normal.Edges)
+			return t.transform(chosen[:normal], chosen[normal:]), true
+		}
+		for _, next := range s.after(p) {
+			next.order = found
+			found++
+			heap.Push(open, next)
+		}
+	}
+	return t.input, dependsOnInput(t.input)
+}
+
+// probableSearch is what the search for the most probable transformation knows of its edges.
+type probableSearch struct {
+	edges   []genotype.Edge
+	options [][]option     // of every edge
+	best    []float64      // at i: the largest sum of the logarithms of the probabilities of edge i and those behind it
+	least   []network.Cost // at i: the smallest cost of edge i and those behind it
+	cells   [2]genotype.Cell
+	anyCost bool
+}
+
+func (t *derivation) newSearch() *probableSearch {
+	s := &probableSearch{cells: [2]genotype.Cell{t.input.Normal, t.input.Reduce}, anyCost: t.options.AllowCostlier}
+	for i, c := range s.cells {
+		d := [2]policy.Distribution{t.normal, t.reduce}[i]
+		for e := range c.Edges {
+			s.edges = append(s.edges, c.Edges[e])
+			s.options = append(s.options, t.optionsOf(i == 1, e, d[e]))
+		}
+	}
+	n := len(s.edges)
+	s.best, s.least = make([]float64, n+1), make([]network.Cost, n+1)
+	for i := n - 1; i >= 0; i-- {
+		best, least := math.Inf(-1), network.Cost{Parameters: math.MaxInt, MAdds: math.MaxInt}
+		for _, o := range s.options[i] {
+			best = max(best, o.logProbability)
+			least.Parameters, least.MAdds = min(least.Parameters, o.cost.Parameters), min(least.MAdds, o.cost.MAdds)
+		}
+		s.best[i], s.least[i] = s.best[i+1]+best, sum(s.least[i+1], least)
+	}
+	return s
+}
+
+// optionsOf returns what edge e of one of the cells may become. Costs are sums over edges, so what a change costs can be
+// seen by making it alone.
+func (t *derivation) optionsOf(reduce bool, e int, c policy.Choice) []option {
+	var all []option
+	for i, op := range c.Allowed {
+		g := genotype.Genotype{Normal: t.input.Normal.Clone(), Reduce: t.input.Reduce.Clone()}
+		cell := g.Normal
+		if reduce {
+			cell = g.Reduce
+		}
+		cell.Edges[e].Op = op
+		cost, err := costOf(g)
+		if err != nil {
+			continue // a pool that doesn't fit there
+		}
+		more := network.Cost{Parameters: cost.Parameters - t.cost.Parameters, MAdds: cost.MAdds - t.cost.MAdds}
+		all = append(all, option{op, math.Log(c.P[i]), more})
+	}
+	return all
+}
+
+// after returns the partial transformations with one decision more that may still become acceptable.
+func (s *probableSearch) after(p *partial) []*partial {
+	var all []*partial
+	i := p.decided
+	normal := len(s.cells[0].Edges)
+	for _, o := range s.options[i] {
+		next := &partial{
+			before: p, op: o.op, decided: i + 1, logProbability: p.logProbability + o.logProbability,
+			cost: sum(p.cost, o.cost), fed: p.fed.after(s.edges[i].From, s.edges[i].To, o.op),
+		}
+		next.bound = next.logProbability + s.best[i+1]
+		if least := sum(next.cost, s.least[i+1]); !s.anyCost && (least.Parameters > 0 || least.MAdds > 0) {
+			continue
+		}
+		if next.decided == normal && !next.fed.any(s.cells[0].Concat) || next.decided == len(s.edges) && !next.fed.any(s.cells[1].Concat) {
+			continue
+		}
+		if next.decided == normal {
+			next.fed = newReach()
+		}
+		all = append(all, next)
+	}
+	return all
+}
+
+func sum(a, b network.Cost) network.Cost {
+	return network.Cost{Parameters: a.Parameters + b.Parameters, MAdds: a.MAdds + b.MAdds}
+}
+
+// chosen returns the decisions in the order of the edges.
+func (p *partial) chosen() []primitive.ID {
+	chosen := make([]primitive.ID, p.decided)
+	for ; p.before != nil; p = p.before {
+		chosen[p.decided-1] = p.op
+	}
+	return chosen
+}
+
+// partials are a heap with the most promising on top; of equals the one nearest to completion, then the one found first.
+type partials []*partial
+
+func (h partials) Len() int { return len(h) }
+func (h partials) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	if a.bound != b.bound {
+		return a.bound > b.bound
+	}
+	if a.decided != b.decided {
+		return a.decided > b.decided
+	}
+	return a.order < b.order
+}
+func (h partials) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *partials) Push(x any)   { *h = append(*h, x.(*partial)) }
+func (h *partials) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}

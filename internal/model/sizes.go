@@ -1,0 +1,151 @@
+package model
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"nat/internal/checkpoint"
+	"nat/internal/policy"
+	"nat/internal/primitive"
+	"nat/internal/supernet"
+)
+
+// tensors are a checkpoint's tensors by name.
+type tensors map[string]checkpoint.Tensor
+
+// shape returns the shape of a tensor that must be there and have so many dimensions, none of them 0.
+func (t tensors) shape(name string, dimensions int) ([]int, error) {
+	tensor, ok := t[name]
+	if !ok {
+		return nil, fmt.Errorf("tensor %s is missing", name)
+	}
+	if len(tensor.Shape) != dimensions || len(tensor.Data) == 0 {
+		return nil, fmt.Errorf("tensor %s has shape %v: it should have %d dimensions", name, tensor.Shape, dimensions)
+	}
+	return tensor.Shape, nil
+}
+
+// supernetConfig finds the size of the supernet whose weights are in t. What shapes tell is taken from them, and what
+// metadata say of it must agree; so a file of a few bytes can't ask for much memory.
+func supernetConfig(t tensors, meta metadata, opType supernet.OpType) (supernet.Config, error) {
+	c := supernet.Config{ImageSize: defaultImageSize}
+	stem, err := t.shape("stem.0.weight", 4)
+	if err != nil {
+		return c, err
+	}
+	if stem[0]%3 != 0 {
+		return c, fmt.Errorf("tensor stem.0.weight has shape %v: its first dimension is three times the init channels", stem)
+	}
+	classifier, err := t.shape("classifier.weight", 2)
+	if err != nil {
+		return c, err
+	}
+	c.Channels, c.ImageChannels, c.Classes = stem[0]/3, stem[1], classifier[0]
+	edges := 0
+	for name := range t {
+		layer, edge := position(name)
+		c.Layers = max(c.Layers, layer+1)
+		edges = max(edges, edge+1)
+	}
+	if c.Nodes = nodesOf(edges); c.Nodes == 0 {
+		return c, fmt.Errorf("its cells have %d edges, which no number of nodes has: is a tensor cells.N._ops.%d… surplus?", edges, max(edges-1, 0))
+	}
+	if err := meta.complete(&c, opType); err != nil {
+		return c, err
+	}
+	if err := c.Validate(); err != nil {
+		return c, err
+	}
+	return c, t.enoughFor(c)
+}
+
+// position returns the numbers of cell and edge in the name of a parameter of a bank, or −1 for those it doesn't have.
+func position(name string) (layer, edge int) {
+	parts := strings.SplitN(name, ".", 5)
+	if len(parts) < 5 || parts[0] != "cells" {
+		return -1, -1
+	}
+	layer, edge = number(parts[1]), -1
+	if parts[2] == "_ops" {
+		edge = number(parts[3])
+	}
+	return layer, edge
+}
+
+// number returns the value of up to four digits, else −1.
+func number(digits string) int {
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || len(digits) > 4 {
+		return -1
+	}
+	return int(n)
+}
+
+// nodesOf returns how many nodes a cell has between which and the inputs before them there are so many edges, or 0 if
+// there is no such number.
+func nodesOf(edges int) int {
+	n := 0
+	for total := 0; total < edges; n++ {
+		total += n + 2
+		if total > edges {
+			return 0
+		}
+	}
+	return n
+}
+
+// enoughFor checks that t has as many weights as the banks of a supernet, before the memory for one is asked for. The
+// banks are most of a supernet.
+func (t tensors) enoughFor(c supernet.Config) error {
+	values := 0
+	for _, tensor := range t {
+		values += len(tensor.Data)
+	}
+	bank := func(channels int) (weights int) {
+		for id := range primitive.ID(primitive.Searchable) {
+			weights += id.Parameters(channels, 1, false)
+		}
+		return weights
+	}
+	edges, needed, channels := c.Nodes*(c.Nodes+3)/2, 0, c.Channels
+	for layer := range c.Layers {
+		if layer == c.Layers/3 || layer == 2*c.Layers/3 {
+			channels *= 2
+		}
+		needed += edges * bank(channels)
+	}
+	if values < needed {
+		return fmt.Errorf("it holds %d weights, too few for a supernet of %d layers, %d nodes and %d init channels, as its tensors' names and shapes say: it is cut short or damaged",
+			values, c.Layers, c.Nodes, c.Channels)
+	}
+	return nil
+}
+
+// policyConfig finds the size of the policy whose weights are in t.
+func policyConfig(t tensors, meta metadata) (policy.Config, error) {
+	c := policy.Default()
+	operations, err := t.shape(policy.Prefix+"op_hidden.weight", 2)
+	if err != nil {
+		return c, err
+	}
+	attention, err := t.shape(policy.Prefix+"emb_attn.weight", 2)
+	if err != nil {
+		return c, err
+	}
+	hidden, err := t.shape(policy.Prefix+"gc1.weight", 2)
+	if err != nil {
+		return c, err
+	}
+	c.Embedding, c.Features, c.Hidden = operations[1], attention[0], hidden[1]
+	if err := meta.completePolicy(&c); err != nil {
+		return c, err
+	}
+	// The sizes are dimensions of different tensors: their products must be in the file too.
+	if len(t[policy.Prefix+"gc2.weight"].Data) < c.Hidden*c.Hidden || len(t[policy.Prefix+"gc1.weight"].Data) < c.Features*c.Hidden ||
+		len(t[policy.Prefix+"emb_attn.weight"].Data) < 2*c.Embedding*c.Features {
+		return c, fmt.Errorf("the shapes of %s* don't fit one another: %d numbers an embedding, %d features, %d hidden units",
+			policy.Prefix, c.Embedding, c.Features, c.Hidden)
+	}
+	return c, nil
+}
