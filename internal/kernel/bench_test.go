@@ -52,3 +52,60 @@ func BenchmarkConv(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPlanes reports GB/s of one thread, every operand counted once, for the kernels that are not products, at the
+// size of a tensor of the default supernet.
+func BenchmarkPlanes(b *testing.B) {
+	const images, channels, side = 16, 20, 32
+	n := Norm{N: images, C: channels, Pixels: side * side, Eps: 1e-5}
+	r := rand.New(rand.NewPCG(1, 2))
+	size := images * channels * side * side
+	x, y, z := normal(r, size), make([]float32, size), normal(r, size)
+	mean, variance, invStd := make([]float32, channels), make([]float32, channels), make([]float32, channels)
+	max3 := Pool{N: images, C: channels, H: side, W: side, OH: side, OW: side, K: 3, Stride: 1, Pad: 1, Max: true}
+	average5 := Pool{N: images, C: channels, H: side, W: side, OH: side, OW: side, K: 5, Stride: 1, Pad: 2}
+	w := workers(b, 1)
+	for _, k := range []struct {
+		name     string
+		operands int
+		run      func()
+	}{
+		{"norm forward", 2, func() { NormForward(w, y, x, mean, variance, invStd, n) }},
+		{"norm backward", 3, func() { NormBackward(w, y, z, x, invStd, n) }},
+		{"scale and shift backward", 3, func() { ScaleShiftBackward(w, y, mean, variance, z, x, invStd, n) }},
+		{"max 3x3 forward", 2, func() { PoolForward(w, y, x, max3) }},
+		{"max 3x3 backward", 3, func() { PoolBackward(w, y, z, x, max3) }},
+		{"average 5x5 forward", 2, func() { PoolForward(w, y, x, average5) }},
+		{"average 5x5 backward", 2, func() { PoolBackward(w, y, z, nil, average5) }},
+		{"add into", 2, func() { AddInto(w, y, x) }},
+		{"relu forward", 2, func() { ReLUForward(w, y, x) }},
+		{"relu backward", 3, func() { ReLUBackward(w, y, z, x) }},
+		{"global average", 1, func() { GlobalAverageForward(w, y, x, n) }},
+	} {
+		b.Run(k.name, func(b *testing.B) {
+			for b.Loop() {
+				k.run()
+			}
+			b.ReportMetric(4*float64(k.operands*size)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
+		})
+	}
+}
+
+// BenchmarkMatMul reports GFLOP/s of one thread for the policy's largest product and the two that are its gradients.
+func BenchmarkMatMul(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	w := workers(b, 1)
+	for name, m := range map[string]MatMul{
+		"forward":        {M: 6, K: 1024, N: 100},
+		"by the input":   {M: 6, K: 100, N: 1024, TransposeB: true},
+		"by the weights": {M: 1024, K: 6, N: 100, TransposeA: true},
+	} {
+		a, x, y := normal(r, m.M*m.K), normal(r, m.K*m.N), make([]float32, m.M*m.N)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				MatMulForward(w, y, a, x, nil, m)
+			}
+			b.ReportMetric(2*float64(m.M*m.K*m.N)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+	}
+}

@@ -37,7 +37,7 @@ func normal(r *rand.Rand, n int) []float32 {
 	return x
 }
 
-// close fails the test unless got equals want to within tolerance times the largest number of want.
+// near fails the test unless got equals want to within tolerance times the largest number of want.
 func near(t testing.TB, name string, got []float32, want []float64, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {

@@ -29,10 +29,18 @@ func accumulate2(y0, y1, x []float32, terms []int, k []float32) {
 	}
 }
 
-// accumulate1 computes y[i] = Σ k[t]·x[terms[t]+i].
+// accumulate1 computes y[i] = Σ k[t]·x[terms[t]+i]. It takes four terms at a time, and first as many times five as make
+// the rest a multiple of four: square kernels of odd sizes leave no single term.
 func accumulate1(y, x []float32, terms []int, k []float32) {
 	n := len(y)
 	clear(y)
+	for ; len(terms)%4 > 0 && len(terms) >= 5 && len(k) >= 5; terms, k = terms[5:], k[5:] {
+		x0, x1, x2, x3, x4 := x[terms[0]:][:n], x[terms[1]:][:n], x[terms[2]:][:n], x[terms[3]:][:n], x[terms[4]:][:n]
+		a0, a1, a2, a3, a4 := k[0], k[1], k[2], k[3], k[4]
+		for i := range y {
+			y[i] += (a0*x0[i] + a1*x1[i]) + (a2*x2[i] + a3*x3[i]) + a4*x4[i]
+		}
+	}
 	for ; len(terms) >= 4 && len(k) >= 4; terms, k = terms[4:], k[4:] {
 		x0, x1, x2, x3 := x[terms[0]:][:n], x[terms[1]:][:n], x[terms[2]:][:n], x[terms[3]:][:n]
 		a0, a1, a2, a3 := k[0], k[1], k[2], k[3]

@@ -21,15 +21,11 @@ func NormForward(w *Workers, y, x, mean, variance, invStd []float32, n Norm) {
 			total += sumOf(n.plane(x, i, c))
 		}
 		centre := float32(total / count)
-		// The rounding of the centre is taken out of the variance again.
-		var first, second float64
+		squares := 0.0
 		for i := range n.N {
-			a, b := centredMoments(n.plane(x, i, c), centre)
-			first += a
-			second += b
+			squares += centredSquares(n.plane(x, i, c), centre)
 		}
-		first /= count
-		spread := max(second/count-first*first, 0)
+		spread := squares / count
 		scale := float32(1 / math.Sqrt(spread+n.Eps))
 		mean[c], variance[c], invStd[c] = centre, float32(spread), scale
 		for i := range n.N {
@@ -129,28 +125,26 @@ func sumOf(x []float32) float64 {
 	return total
 }
 
-// centredMoments returns Σ (x − centre) and Σ (x − centre)².
-func centredMoments(x []float32, centre float32) (first, second float64) {
+// centredSquares returns Σ (x − centre)².
+func centredSquares(x []float32, centre float32) float64 {
+	total := 0.0
 	for len(x) > 0 {
 		block := x[:min(sumBlock, len(x))]
 		x = x[len(block):]
-		var a0, a1, b0, b1 float32
-		for ; len(block) >= 2; block = block[2:] {
-			d0, d1 := block[0]-centre, block[1]-centre
-			a0 += d0
-			a1 += d1
-			b0 += d0 * d0
-			b1 += d1 * d1
+		var s0, s1, s2, s3 float32
+		for ; len(block) >= 4; block = block[4:] {
+			d0, d1, d2, d3 := block[0]-centre, block[1]-centre, block[2]-centre, block[3]-centre
+			s0 += d0 * d0
+			s1 += d1 * d1
+			s2 += d2 * d2
+			s3 += d3 * d3
 		}
 		for _, v := range block {
-			d := v - centre
-			a0 += d
-			b0 += d * d
+			s0 += (v - centre) * (v - centre)
 		}
-		first += float64(a0 + a1)
-		second += float64(b0 + b1)
+		total += float64((s0 + s1) + (s2 + s3))
 	}
-	return first, second
+	return total
 }
 
 // moments returns Σ g and Σ g·x over slices of one length.

@@ -135,10 +135,11 @@ func TestNormalisationGradientEqualsDifferences(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	x, dy := normal(r, n.N*n.C*n.Pixels), normal(r, n.N*n.C*n.Pixels)
 	w := workers(t, 2)
-	y, dx, stats := make([]float32, len(x)), make([]float32, len(x)), [3][]float32{make([]float32, 2), make([]float32, 2), make([]float32, 2)}
-	forward := func() { NormForward(w, y, x, stats[0], stats[1], stats[2], n) }
+	y, dx := make([]float32, len(x)), make([]float32, len(x))
+	mean, variance, invStd := make([]float32, n.C), make([]float32, n.C), make([]float32, n.C)
+	forward := func() { NormForward(w, y, x, mean, variance, invStd, n) }
 	forward()
-	NormBackward(w, dx, dy, y, stats[2], n)
+	NormBackward(w, dx, dy, y, invStd, n)
 	for i := range x {
 		const step = 1.0 / 64
 		at := x[i]

@@ -8,12 +8,16 @@ const (
 	slotAcross        // the windows' results within each row
 )
 
+// slotWidths is the slot of the shared scratch memory that holds the widths of the windows.
+const slotWidths = 0
+
 // PoolForward computes y from x.
 func PoolForward(w *Workers, y, x []float32, p Pool) {
 	combine, empty := addEvery, float32(0)
 	if p.Max {
 		combine, empty = maxEvery, float32(math.Inf(-1))
 	}
+	widths := p.widths(w)
 	w.Run(p.N*p.C, func(piece int, s *Scratch) {
 		in, out := x[piece*p.H*p.W:][:p.H*p.W], y[piece*p.OH*p.OW:][:p.OH*p.OW]
 		padded, across := s.Floats(slotPadded, p.reach()), s.Floats(slotAcross, p.H*p.OW)
@@ -33,7 +37,7 @@ func PoolForward(w *Workers, y, x []float32, p Pool) {
 				combine(row, across[h*p.OW:], 1)
 			}
 			if !p.Max {
-				p.divide(row, row, to-from)
+				divide(row, row, widths, to-from)
 			}
 		}
 	})
@@ -42,6 +46,7 @@ func PoolForward(w *Workers, y, x []float32, p Pool) {
 // PoolBackward computes dx, the gradient by x, from dy, the gradient by y. The whole gradient of a maximum goes to the
 // first pixel of the window, in scan order, that has it. x is read only for a maximum.
 func PoolBackward(w *Workers, dx, dy, x []float32, p Pool) {
+	widths := p.widths(w)
 	w.Run(p.N*p.C, func(piece int, s *Scratch) {
 		size := p.H * p.W
 		out, g := dx[piece*size:][:size], dy[piece*p.OH*p.OW:][:p.OH*p.OW]
@@ -49,7 +54,7 @@ func PoolBackward(w *Workers, dx, dy, x []float32, p Pool) {
 		if p.Max {
 			p.routeBack(s, out, g, x[piece*size:][:size])
 		} else {
-			p.spreadBack(s, out, g)
+			p.spreadBack(s, out, g, widths)
 		}
 	})
 }
@@ -65,20 +70,30 @@ func (p *Pool) reach() int {
 	return max((p.OW-1)*p.Stride+p.K, p.Pad+p.W)
 }
 
-// divide computes y = x divided by the number of pixels that each window of a row covers, of height pixels a column.
-func (p *Pool) divide(y, x []float32, height int) {
-	for j := range y {
+// widths returns the number of pixels of x that each window of a row covers.
+func (p *Pool) widths(w *Workers) []float32 {
+	widths := w.Floats(slotWidths, p.OW)
+	for j := range widths {
 		from, to := p.window(j, p.W)
-		y[j] = x[j] / float32(height*(to-from))
+		widths[j] = float32(to - from)
+	}
+	return widths
+}
+
+// divide computes y = x divided by the number of pixels of windows of these widths and this height.
+func divide(y, x, widths []float32, height int) {
+	x, widths = x[:len(y)], widths[:len(y)]
+	for j := range y {
+		y[j] = x[j] / (widths[j] * float32(height))
 	}
 }
 
 // spreadBack adds to dx the gradient of an average, which each pixel of a window has an equal share of.
-func (p *Pool) spreadBack(s *Scratch, dx, dy []float32) {
+func (p *Pool) spreadBack(s *Scratch, dx, dy, widths []float32) {
 	padded, share := s.Floats(slotPadded, p.reach()), s.Floats(slotAcross, p.OW)
 	for i := range p.OH {
 		from, to := p.window(i, p.H)
-		p.divide(share, dy[i*p.OW:][:p.OW], to-from)
+		divide(share, dy[i*p.OW:][:p.OW], widths, to-from)
 		clear(padded)
 		for k := range p.K {
 			for j, v := range share {
