@@ -72,7 +72,7 @@ func damaged(format string, a ...any) error {
 // readBinary appends the records of a file in the binary layout, size bytes long.
 func readBinary(m *Images, r io.Reader, size int64) error {
 	const published = cifarPerFile * cifarRecord
-	if size == 0 || size > published || size%cifarRecord != 0 {
+	if size <= 0 || size > published || size%cifarRecord != 0 {
 		return damaged("%d bytes, expected %d (%d records of %d)", size, published, cifarPerFile, cifarRecord)
 	}
 	in := bufio.NewReaderSize(io.LimitReader(r, size), 1<<18)
