@@ -35,8 +35,10 @@ func reducePadded(n, c, size int) Conv {
 	return k
 }
 
-// rectangle returns c with those strides and dilations that it leaves out.
-func rectangle(c Conv) Conv {
+// rectangle returns c with the sizes N, Ci, Co, H, W, OH, OW, KH, KW, and a stride of 1 where it has none.
+func rectangle(sizes [9]int, c Conv) Conv {
+	c.N, c.Ci, c.Co, c.H, c.W, c.OH, c.OW, c.KH, c.KW =
+		sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7], sizes[8]
 	c.StrideH, c.StrideW, c.DilationH, c.DilationW = max(c.StrideH, 1), max(c.StrideW, 1), 1, 1
 	return c
 }
@@ -61,10 +63,10 @@ func convCases() map[string]Conv {
 		"depthwise 1x1":                     square(2, 3, 3, 5, 1, 1, 1, true),
 		"first half of a reduce":            reduceHalf(2, 6, 8, 0),
 		"second half of a reduce":           reduceHalf(2, 6, 8, 1),
-		"2x2 without padding":               rectangle(Conv{N: 2, Ci: 4, Co: 9, H: 2, W: 2, OH: 1, OW: 1, KH: 2, KW: 2}),
-		"1x7 stride (1, 2)":                 rectangle(Conv{N: 2, Ci: 4, Co: 4, H: 8, W: 8, OH: 8, OW: 4, KH: 1, KW: 7, StrideW: 2, PadW: 3}),
-		"7x1 stride (2, 1)":                 rectangle(Conv{N: 2, Ci: 4, Co: 4, H: 8, W: 4, OH: 4, OW: 4, KH: 7, KW: 1, StrideH: 2, PadH: 3}),
-		"padded more than x is wide":        rectangle(Conv{N: 1, Ci: 2, Co: 3, H: 3, W: 2, OH: 9, OW: 8, KH: 2, KW: 2, PadH: 4, PadW: 5}),
+		"2x2 without padding":               rectangle([9]int{2, 4, 9, 2, 2, 1, 1, 2, 2}, Conv{}),
+		"1x7 stride (1, 2)":                 rectangle([9]int{2, 4, 4, 8, 8, 8, 4, 1, 7}, Conv{StrideW: 2, PadW: 3}),
+		"7x1 stride (2, 1)":                 rectangle([9]int{2, 4, 4, 8, 4, 4, 4, 7, 1}, Conv{StrideH: 2, PadH: 3}),
+		"padded more than x is wide":        rectangle([9]int{1, 2, 3, 3, 2, 9, 8, 2, 2}, Conv{PadH: 4, PadW: 5}),
 		"odd reduce, padded top and left":   reducePadded(2, 6, 7),
 	}
 	for name, c := range cases {

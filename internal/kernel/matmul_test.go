@@ -7,8 +7,8 @@ import (
 )
 
 func TestMatrixProductsEqualTheDefinition(t *testing.T) {
-	sizes := []MatMul{{M: 1, K: 1, N: 1}, {M: 6, K: 13, N: 300}, {M: 5, K: 300, N: 3}, {M: 64, K: 80, N: 10}, {M: 17, K: 2, N: 33}}
-	for _, m := range sizes {
+	for _, size := range [][3]int{{1, 1, 1}, {6, 13, 300}, {5, 300, 3}, {64, 80, 10}, {17, 2, 33}} {
+		m := MatMul{M: size[0], K: size[1], N: size[2]}
 		for way := range 8 {
 			m.TransposeA, m.TransposeB = way&1 > 0, way&2 > 0
 			withBias := way&4 > 0

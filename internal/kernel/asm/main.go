@@ -46,14 +46,6 @@ func (t target) vector() reg.VecVirtual {
 	return YMM()
 }
 
-func (t target) zero(v reg.VecVirtual) {
-	if t.bytes == 64 {
-		VPXORD(v, v, v)
-	} else {
-		VXORPS(v, v, v)
-	}
-}
-
 // lanes is how loads and stores are limited to the first n floats of a vector: a mask register, or where in memory a vector
 // of signs lies, since AVX2 has no registers to spare.
 type lanes struct {
@@ -154,8 +146,8 @@ func (t target) accumulate(rows int) {
 		acc := make([][2]reg.VecVirtual, rows)
 		for i := range acc {
 			acc[i] = [2]reg.VecVirtual{t.vector(), t.vector()}
-			t.zero(acc[i][0])
-			t.zero(acc[i][1])
+			VXORPS(acc[i][0], acc[i][0], acc[i][0])
+			VXORPS(acc[i][1], acc[i][1], acc[i][1])
 		}
 		terms, k, count, at := GP64(), GP64(), GP64(), GP64()
 		Load(Param("terms"), terms)
@@ -227,7 +219,7 @@ func (t target) dot(rows int) {
 	for i := range acc {
 		for range t.terms {
 			v := t.vector()
-			t.zero(v)
+			VXORPS(v, v, v)
 			acc[i] = append(acc[i], v)
 		}
 	}
