@@ -20,9 +20,12 @@ const (
 	cifarUnpacked = 8 * cifarLargest
 )
 
+// A visitor reads a file of CIFAR-10, size bytes long.
+type visitor func(l layout, name string, size int64, r io.Reader) error
+
 // walkArchive visits the files of CIFAR-10 in a .tar.gz, of whichever layout comes first, by their names without
 // folders; it passes over everything else. No file is longer than cifarLargest.
-func walkArchive(ctx context.Context, archive io.Reader, visit func(l layout, name string, size int64, r io.Reader) error) error {
+func walkArchive(ctx context.Context, archive io.Reader, visit visitor) error {
 	unzipped, err := gzip.NewReader(interruptible{ctx, archive})
 	if err != nil {
 		return archiveError(ctx, err)

@@ -34,9 +34,9 @@ func cifar10Archive() Archive {
 
 // DownloadOptions say what to fetch, and whence. The zero value fetches CIFAR-10 into the user's cache.
 type DownloadOptions struct {
-	URL      string // empty means what URLVariable names, or else CIFAR-10's home
-	Folder   string // where to keep it; empty means CacheFolder
-	Expect   Archive
+	URL      string                  // empty means what URLVariable names, or else CIFAR-10's home
+	Folder   string                  // where to keep it; empty means CacheFolder
+	Expect   Archive                 // what must come; zero means CIFAR-10, and anything else serves tests
 	Progress func(done, total int64) // told of bytes as they come; may be nil
 }
 

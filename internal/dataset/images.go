@@ -81,6 +81,15 @@ func (m *Images) First(n int) *Images {
 	return &out
 }
 
+// ascending gives the indices of n images in order.
+func ascending(n int) []int {
+	indices := make([]int, n)
+	for i := range indices {
+		indices[i] = i
+	}
+	return indices
+}
+
 // hashes gives each image's digest: those of the set's reader, or else of the label's byte followed by the pixels,
 // which is CIFAR-10's record.
 func (m *Images) hashes() []digest {
@@ -107,10 +116,7 @@ func (m *Images) hashes() []digest {
 // sortCanonically puts the images into canonical order, ascending by hash (spec 7), without holding them twice.
 func (m *Images) sortCanonically() {
 	digests := m.hashes()
-	source := make([]int, m.Len()) // which image comes to place i
-	for i := range source {
-		source[i] = i
-	}
+	source := ascending(m.Len()) // which image comes to place i
 	slices.SortFunc(source, func(a, b int) int { return bytes.Compare(digests[a][:], digests[b][:]) })
 
 	sorted := make([]digest, m.Len())

@@ -57,10 +57,7 @@ func NewLoader(m *Images, o LoaderOptions) *Loader {
 	}
 	l := &Loader{images: m, o: o, normaliser: newNormaliser(m), indices: o.Indices}
 	if l.indices == nil {
-		l.indices = make([]int, m.Len())
-		for i := range l.indices {
-			l.indices[i] = i
-		}
+		l.indices = ascending(m.Len())
 	}
 	l.order = make([]int, len(l.indices))
 	room := min(o.BatchSize, len(l.indices))

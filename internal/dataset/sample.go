@@ -48,11 +48,7 @@ func Sample() (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded test images: %w", err)
 	}
-	all := make([]int, selection.Len())
-	for i := range all {
-		all[i] = i
-	}
-	train := selection.Select(all)
+	train := selection.Select(ascending(selection.Len()))
 	train.sortCanonically()
 	return &Set{Name: SampleName, Train: train, Test: test, selection: selection}, nil
 }

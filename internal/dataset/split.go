@@ -13,10 +13,7 @@ func Split(n int, portion float64, seed uint64) (weights, policy []int) {
 	if !(portion >= 0 && portion <= 1) {
 		panic(fmt.Sprintf("dataset.Split with a portion of %v", portion))
 	}
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
+	order := ascending(n)
 	random.New(seed, "split").Shuffle(n, func(i, j int) { order[i], order[j] = order[j], order[i] })
 	cut := int(float64(n) * portion)
 	return order[:cut:cut], order[cut:]
