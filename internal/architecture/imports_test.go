@@ -23,23 +23,27 @@ const module = "nat"
 var allowed = map[string][]string{
 	"cmd/nat": {"internal/cli"},
 	"internal/cli": {
-		"genotypes", "pretrained", "internal/search", "internal/derive", "internal/draw", "internal/supernet",
-		"internal/network", "internal/graph", "internal/dataset", "internal/checkpoint", "internal/genotype",
+		"genotypes", "pretrained", "internal/search", "internal/derive", "internal/draw", "internal/model",
+		"internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset", "internal/checkpoint", "internal/genotype",
 		"internal/primitive", "internal/atomicfile", "internal/random",
 	},
 
 	"internal/search": {
-		"internal/derive", "internal/draw", "internal/supernet", "internal/network", "internal/policy", "internal/graph",
-		"internal/dataset", "internal/checkpoint", "internal/genotype", "internal/primitive", "internal/atomicfile",
-		"internal/random",
+		"internal/derive", "internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy",
+		"internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder", "internal/genotype",
+		"internal/primitive", "internal/atomicfile", "internal/random",
 	},
 	"internal/derive": {
-		"pretrained", "internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset",
-		"internal/checkpoint", "internal/genotype", "internal/primitive", "internal/random",
+		"pretrained", "internal/model", "internal/supernet", "internal/network", "internal/policy", "internal/graph",
+		"internal/dataset", "internal/checkpoint", "internal/genotype", "internal/primitive", "internal/random",
 	},
 	"internal/draw":     {"internal/draw/dot", "internal/genotype", "internal/primitive", "internal/atomicfile"},
 	"internal/draw/dot": {},
 
+	"internal/model": {
+		"internal/supernet", "internal/policy", "internal/graph", "internal/checkpoint", "internal/genotype",
+		"internal/primitive",
+	},
 	"internal/supernet": {
 		"internal/block", "internal/graph", "internal/kernel", "internal/dataset", "internal/genotype",
 		"internal/primitive", "internal/random",
@@ -60,6 +64,7 @@ var allowed = map[string][]string{
 	"data":                {},
 	"internal/dataset":    {"data", "internal/pickle", "internal/atomicfile", "internal/random"},
 	"internal/checkpoint": {"internal/pickle", "internal/atomicfile"},
+	"internal/runfolder":  {"internal/atomicfile"},
 	"internal/genotype":   {"internal/primitive"},
 
 	"internal/architecture": {},
@@ -83,7 +88,7 @@ var only = map[string][]string{
 	"golang.org/x/term":                 {"internal/cli"},
 	"github.com/goccy/go-graphviz":      {"internal/draw"},
 	"github.com/tdewolff/canvas":        {"internal/draw"},
-	"gorgonia.org/gorgonia":             {"internal/graph", "internal/block", "internal/policy", "internal/supernet", "internal/network"},
+	"gorgonia.org/gorgonia":             {"internal/graph", "internal/block", "internal/policy", "internal/supernet", "internal/network", "internal/search"},
 }
 
 // source is a file of the program, not of its tests.
