@@ -15,10 +15,6 @@ import (
 // maxIntBytes bounds integers, the cost of whose conversion from decimal digits grows with the square of their length.
 const maxIntBytes = 1024
 
-func constant(v any) func(*machine) error {
-	return func(m *machine) error { return m.push(v) }
-}
-
 // line returns the bytes up to the next end of line, without it.
 func (m *machine) line() ([]byte, error) {
 	n := bytes.IndexByte(m.data[m.pos:], '\n')
@@ -45,30 +41,19 @@ func (m *machine) keyLine() (uint64, error) {
 	return key, nil
 }
 
-// intLine reads a decimal int, or a bool, which is written 00 or 01.
-func (m *machine) intLine() error {
-	raw, err := m.line()
-	if err != nil {
-		return err
-	}
-	switch string(raw) {
+// pushInt pushes a decimal int, or a bool, which is written 00 or 01.
+func (m *machine) pushInt(digits []byte) error {
+	switch string(digits) {
 	case "00":
 		return m.push(false)
 	case "01":
 		return m.push(true)
 	}
-	return m.pushDecimal(raw)
+	return m.pushLong(digits)
 }
 
-func (m *machine) longLine() error {
-	raw, err := m.line()
-	if err != nil {
-		return err
-	}
-	return m.pushDecimal(bytes.TrimSuffix(raw, []byte("L")))
-}
-
-func (m *machine) pushDecimal(digits []byte) error {
+func (m *machine) pushLong(digits []byte) error {
+	digits = bytes.TrimSuffix(digits, []byte("L"))
 	if len(digits) > maxIntBytes {
 		return fmt.Errorf("an int of %d digits is longer than is read", len(digits))
 	}
@@ -86,103 +71,44 @@ func (m *machine) pushBig(n *big.Int) error {
 	return m.push(n)
 }
 
-func (m *machine) signedInt() error {
-	n, err := m.size(4)
-	if err != nil {
-		return err
+// pushBinary pushes an int in two's complement, the lowest byte first.
+func (m *machine) pushBinary(raw []byte) error {
+	if len(raw) > maxIntBytes {
+		return fmt.Errorf("an int of %d bytes is longer than is read", len(raw))
 	}
-	return m.push(int64(int32(n)))
+	digits := slices.Clone(raw)
+	slices.Reverse(digits)
+	n := new(big.Int).SetBytes(digits)
+	if len(digits) > 0 && digits[0] >= 0x80 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(digits))))
+	}
+	return m.pushBig(n)
 }
 
-func unsignedInt(bytes uint64) func(*machine) error {
-	return func(m *machine) error {
-		n, err := m.size(bytes)
-		if err != nil {
-			return err
-		}
-		return m.push(int64(n))
-	}
-}
+func (m *machine) pushSigned(n uint64) error { return m.push(int64(int32(n))) }
 
-// long reads a length of sizeBytes bytes and an int of that many bytes: little-endian, two's complement.
-func long(sizeBytes uint64) func(*machine) error {
-	return func(m *machine) error {
-		length, err := m.size(sizeBytes)
-		if err != nil {
-			return err
-		}
-		if length > maxIntBytes {
-			return fmt.Errorf("an int of %d bytes is longer than is read", length)
-		}
-		raw, err := m.take(length)
-		if err != nil {
-			return err
-		}
-		digits := slices.Clone(raw)
-		slices.Reverse(digits)
-		n := new(big.Int).SetBytes(digits)
-		if len(digits) > 0 && digits[0] >= 0x80 {
-			n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(digits))))
-		}
-		return m.pushBig(n)
-	}
-}
+func (m *machine) pushUnsigned(n uint64) error { return m.push(int64(n)) }
 
-func (m *machine) floatLine() error {
-	raw, err := m.line()
-	if err != nil {
-		return err
-	}
-	f, err := strconv.ParseFloat(string(raw), 64)
+func (m *machine) pushFloat(digits []byte) error {
+	f, err := strconv.ParseFloat(string(digits), 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return fmt.Errorf("%.40q is no float", raw)
+		return fmt.Errorf("%.40q is no float", digits)
 	}
 	return m.push(f)
 }
 
-func (m *machine) binaryFloat() error {
-	raw, err := m.take(8)
-	if err != nil {
-		return err
-	}
-	return m.push(math.Float64frombits(binary.BigEndian.Uint64(raw)))
+func (m *machine) word() ([]byte, error) { return m.take(8) }
+
+func (m *machine) pushDouble(word []byte) error {
+	return m.push(math.Float64frombits(binary.BigEndian.Uint64(word)))
 }
 
-// sized reads a length of sizeBytes bytes and that many bytes.
-func (m *machine) sized(sizeBytes uint64) ([]byte, error) {
-	length, err := m.size(sizeBytes)
-	if err != nil {
-		return nil, err
-	}
-	return m.take(length)
-}
+func (m *machine) pushBytes(raw []byte) error { return m.push(raw) }
 
-func sizedBytes(sizeBytes uint64) func(*machine) error {
-	return func(m *machine) error {
-		raw, err := m.sized(sizeBytes)
-		if err != nil {
-			return err
-		}
-		return m.push(raw)
-	}
-}
+func (m *machine) pushText(raw []byte) error { return m.push(string(raw)) }
 
-func sizedText(sizeBytes uint64) func(*machine) error {
-	return func(m *machine) error {
-		raw, err := m.sized(sizeBytes)
-		if err != nil {
-			return err
-		}
-		return m.push(string(raw))
-	}
-}
-
-// quotedLine reads a str of Python 2 in quotes, as its repr writes it.
-func (m *machine) quotedLine() error {
-	raw, err := m.line()
-	if err != nil {
-		return err
-	}
+// pushQuoted pushes a str of Python 2 in quotes, as its repr writes it.
+func (m *machine) pushQuoted(raw []byte) error {
 	if n := len(raw); n < 2 || raw[0] != raw[n-1] || (raw[0] != '\'' && raw[0] != '"') {
 		return fmt.Errorf("%.40q is no string in quotes", raw)
 	}
@@ -237,13 +163,10 @@ func escapeDigits(s []byte) (length, base int) {
 	return length, 8
 }
 
-// unicodeLine reads text in which \uXXXX and \UXXXXXXXX are the only escapes and every other byte is its own character.
-func (m *machine) unicodeLine() error {
-	raw, err := m.line()
-	if err != nil {
-		return err
-	}
+// pushUnicode pushes text in which \uXXXX and \UXXXXXXXX are the only escapes and every other byte is its own character.
+func (m *machine) pushUnicode(raw []byte) error {
 	var text strings.Builder
+	text.Grow(len(raw))
 	for i := 0; i < len(raw); i++ {
 		digits := 0
 		if raw[i] == '\\' && i+1 < len(raw) {

@@ -60,68 +60,88 @@ var (
 	errStack     = errors.New("it takes more values than were put")
 )
 
-// instructions are the opcodes of all protocols but those for sets, extension registries and buffers kept outside.
+// instructions are the opcodes of all protocols but those for sets, extension registries and buffers kept outside. Most
+// take something, from the pickle or off the stack, and do something with it.
 var instructions = [256]func(*machine) error{
-	0x80: (*machine).protocol, // PROTO
-	0x95: (*machine).frame,    // FRAME
+	0x80: with(unsigned(1), (*machine).checkProtocol), // PROTO
+	0x95: with(unsigned(8), (*machine).skipFrame),     // FRAME
 
-	'N':  constant(nil),            // NONE
-	0x88: constant(true),           // NEWTRUE
-	0x89: constant(false),          // NEWFALSE
-	'I':  (*machine).intLine,       // INT
-	'L':  (*machine).longLine,      // LONG
-	'J':  (*machine).signedInt,     // BININT
-	'K':  unsignedInt(1),           // BININT1
-	'M':  unsignedInt(2),           // BININT2
-	0x8a: long(1),                  // LONG1
-	0x8b: long(4),                  // LONG4
-	'F':  (*machine).floatLine,     // FLOAT
-	'G':  (*machine).binaryFloat,   // BINFLOAT
-	'S':  (*machine).quotedLine,    // STRING
-	'T':  sizedBytes(4),            // BINSTRING
-	'U':  sizedBytes(1),            // SHORT_BINSTRING
-	'B':  sizedBytes(4),            // BINBYTES
-	'C':  sizedBytes(1),            // SHORT_BINBYTES
-	0x8e: sizedBytes(8),            // BINBYTES8
-	0x96: sizedBytes(8),            // BYTEARRAY8
-	'V':  (*machine).unicodeLine,   // UNICODE
-	'X':  sizedText(4),             // BINUNICODE
-	0x8c: sizedText(1),             // SHORT_BINUNICODE
-	0x8d: sizedText(8),             // BINUNICODE8
-	')':  constant(Tuple{}),        // EMPTY_TUPLE
-	0x85: tuple(1),                 // TUPLE1
-	0x86: tuple(2),                 // TUPLE2
-	0x87: tuple(3),                 // TUPLE3
-	't':  (*machine).markedTuple,   // TUPLE
-	']':  (*machine).emptyList,     // EMPTY_LIST
-	'l':  (*machine).markedList,    // LIST
-	'a':  (*machine).appendOne,     // APPEND
-	'e':  (*machine).appendMarked,  // APPENDS
-	'}':  (*machine).emptyDict,     // EMPTY_DICT
-	'd':  (*machine).markedDict,    // DICT
-	's':  (*machine).setOne,        // SETITEM
-	'u':  (*machine).setMarked,     // SETITEMS
-	'(':  (*machine).mark,          // MARK
-	'0':  (*machine).drop,          // POP
-	'1':  (*machine).dropMarked,    // POP_MARK
-	'2':  (*machine).duplicate,     // DUP
-	'g':  (*machine).recallLine,    // GET
-	'h':  recall(1),                // BINGET
-	'j':  recall(4),                // LONG_BINGET
-	'p':  (*machine).rememberLine,  // PUT
-	'q':  remember(1),              // BINPUT
-	'r':  remember(4),              // LONG_BINPUT
-	0x94: (*machine).rememberNext,  // MEMOIZE
-	'c':  (*machine).globalLines,   // GLOBAL
-	0x93: (*machine).stackedGlobal, // STACK_GLOBAL
-	'R':  (*machine).reduce,        // REDUCE
-	0x81: (*machine).reduce,        // NEWOBJ: class and arguments lie as for REDUCE
-	0x92: (*machine).newWithNames,  // NEWOBJ_EX
-	'i':  (*machine).instance,      // INST
-	'o':  (*machine).object,        // OBJ
-	'b':  (*machine).build,         // BUILD
-	'P':  (*machine).persistLine,   // PERSID
-	'Q':  (*machine).persistTop,    // BINPERSID
+	'N':  push(nil),                                    // NONE
+	0x88: push(true),                                   // NEWTRUE
+	0x89: push(false),                                  // NEWFALSE
+	'I':  with((*machine).line, (*machine).pushInt),    // INT
+	'L':  with((*machine).line, (*machine).pushLong),   // LONG
+	'J':  with(unsigned(4), (*machine).pushSigned),     // BININT
+	'K':  with(unsigned(1), (*machine).pushUnsigned),   // BININT1
+	'M':  with(unsigned(2), (*machine).pushUnsigned),   // BININT2
+	0x8a: with(sized(1), (*machine).pushBinary),        // LONG1
+	0x8b: with(sized(4), (*machine).pushBinary),        // LONG4
+	'F':  with((*machine).line, (*machine).pushFloat),  // FLOAT
+	'G':  with((*machine).word, (*machine).pushDouble), // BINFLOAT
+
+	'S':  with((*machine).line, (*machine).pushQuoted),  // STRING
+	'T':  with(sized(4), (*machine).pushBytes),          // BINSTRING
+	'U':  with(sized(1), (*machine).pushBytes),          // SHORT_BINSTRING
+	'B':  with(sized(4), (*machine).pushBytes),          // BINBYTES
+	'C':  with(sized(1), (*machine).pushBytes),          // SHORT_BINBYTES
+	0x8e: with(sized(8), (*machine).pushBytes),          // BINBYTES8
+	0x96: with(sized(8), (*machine).pushBytes),          // BYTEARRAY8
+	'V':  with((*machine).line, (*machine).pushUnicode), // UNICODE
+	'X':  with(sized(4), (*machine).pushText),           // BINUNICODE
+	0x8c: with(sized(1), (*machine).pushText),           // SHORT_BINUNICODE
+	0x8d: with(sized(8), (*machine).pushText),           // BINUNICODE8
+
+	')':  push(Tuple{}),                                    // EMPTY_TUPLE
+	0x85: with(popped(1), (*machine).pushTuple),            // TUPLE1
+	0x86: with(popped(2), (*machine).pushTuple),            // TUPLE2
+	0x87: with(popped(3), (*machine).pushTuple),            // TUPLE3
+	't':  with((*machine).popMarked, (*machine).pushTuple), // TUPLE
+	']':  (*machine).emptyList,                             // EMPTY_LIST
+	'l':  with((*machine).popMarked, (*machine).pushList),  // LIST
+	'a':  with(popped(1), (*machine).extend),               // APPEND
+	'e':  with((*machine).popMarked, (*machine).extend),    // APPENDS
+	'}':  (*machine).emptyDict,                             // EMPTY_DICT
+	'd':  with((*machine).popMarked, (*machine).pushDict),  // DICT
+	's':  with(popped(2), (*machine).setItems),             // SETITEM
+	'u':  with((*machine).popMarked, (*machine).setItems),  // SETITEMS
+
+	'(':  (*machine).mark,                                     // MARK
+	'0':  (*machine).drop,                                     // POP
+	'1':  with((*machine).popMarked, (*machine).forget),       // POP_MARK
+	'2':  (*machine).duplicate,                                // DUP
+	'g':  with((*machine).keyLine, (*machine).recall),         // GET
+	'h':  with(unsigned(1), (*machine).recall),                // BINGET
+	'j':  with(unsigned(4), (*machine).recall),                // LONG_BINGET
+	'p':  with((*machine).keyLine, (*machine).remember),       // PUT
+	'q':  with(unsigned(1), (*machine).remember),              // BINPUT
+	'r':  with(unsigned(4), (*machine).remember),              // LONG_BINPUT
+	0x94: (*machine).rememberNext,                             // MEMOIZE
+	'c':  with((*machine).globalLines, (*machine).pushGlobal), // GLOBAL
+	0x93: with(popped(2), (*machine).pushNamed),               // STACK_GLOBAL
+	'R':  with(popped(2), (*machine).reduce),                  // REDUCE
+	0x81: with(popped(2), (*machine).reduce),                  // NEWOBJ: class and arguments lie as for REDUCE
+	0x92: with(popped(3), (*machine).reduceNamed),             // NEWOBJ_EX
+	'i':  with((*machine).popMarked, (*machine).instance),     // INST
+	'o':  with((*machine).popMarked, (*machine).object),       // OBJ
+	'b':  with((*machine).pop, (*machine).build),              // BUILD
+	'P':  with((*machine).line, (*machine).persistText),       // PERSID
+	'Q':  with((*machine).pop, (*machine).persist),            // BINPERSID
+}
+
+// with is the instruction that uses what take gives.
+func with[T any](take func(*machine) (T, error), use func(*machine, T) error) func(*machine) error {
+	return func(m *machine) error {
+		v, err := take(m)
+		if err != nil {
+			return err
+		}
+		return use(m, v)
+	}
+}
+
+// push is the instruction that pushes v.
+func push(v any) func(*machine) error {
+	return func(m *machine) error { return m.push(v) }
 }
 
 // take returns the next n bytes of the pickle.
@@ -134,14 +154,28 @@ func (m *machine) take(n uint64) ([]byte, error) {
 	return m.data[from:m.pos:m.pos], nil
 }
 
-// size reads an unsigned little-endian integer of that many bytes.
-func (m *machine) size(bytes uint64) (uint64, error) {
-	raw, err := m.take(bytes)
-	var n uint64
-	for i, b := range raw {
-		n |= uint64(b) << (8 * i)
+// unsigned reads a little-endian integer of that many bytes.
+func unsigned(bytes uint64) func(*machine) (uint64, error) {
+	return func(m *machine) (uint64, error) {
+		raw, err := m.take(bytes)
+		var n uint64
+		for i, b := range raw {
+			n |= uint64(b) << (8 * i)
+		}
+		return n, err
 	}
-	return n, err
+}
+
+// sized reads a length of sizeBytes bytes and that many bytes.
+func sized(sizeBytes uint64) func(*machine) ([]byte, error) {
+	size := unsigned(sizeBytes)
+	return func(m *machine) ([]byte, error) {
+		length, err := size(m)
+		if err != nil {
+			return nil, err
+		}
+		return m.take(length)
+	}
 }
 
 // spend counts work that the length of an instruction does not account for.
@@ -191,6 +225,17 @@ func (m *machine) pop() (any, error) {
 	return v, nil
 }
 
+// popped takes the topmost values off, which it returns, the lowest first, in a slice of their own.
+func popped(count int) func(*machine) ([]any, error) {
+	return func(m *machine) ([]any, error) {
+		from := len(m.stack) - count
+		if from < m.floor() {
+			return nil, errStack
+		}
+		return m.cut(from), nil
+	}
+}
+
 // popMarked takes off the last mark and what lies above it, which it returns in a slice of its own.
 func (m *machine) popMarked() ([]any, error) {
 	if len(m.marks) == 0 {
@@ -198,10 +243,14 @@ func (m *machine) popMarked() ([]any, error) {
 	}
 	from := m.floor()
 	m.marks = m.marks[:len(m.marks)-1]
+	return m.cut(from), nil
+}
+
+func (m *machine) cut(from int) []any {
 	items := slices.Clone(m.stack[from:])
 	clear(m.stack[from:])
 	m.stack = m.stack[:from]
-	return items, nil
+	return items
 }
 
 // top returns the value on top of the stack as a T.
@@ -232,10 +281,7 @@ func (m *machine) drop() error {
 	return err
 }
 
-func (m *machine) dropMarked() error {
-	_, err := m.popMarked()
-	return err
-}
+func (m *machine) forget([]any) error { return nil }
 
 func (m *machine) duplicate() error {
 	v, err := top[any](m)
@@ -245,22 +291,18 @@ func (m *machine) duplicate() error {
 	return m.push(v)
 }
 
-func (m *machine) protocol() error {
-	version, err := m.size(1)
-	if err == nil && version > 5 {
+func (m *machine) checkProtocol(version uint64) error {
+	if version > 5 {
 		return fmt.Errorf("protocol %d is newer than 5, the newest that is read", version)
 	}
-	return err
+	return nil
 }
 
-// frame skips the length of a frame: frames only serve to read ahead.
-func (m *machine) frame() error {
-	_, err := m.take(8)
-	return err
-}
+// skipFrame ignores the length of a frame: frames only serve to read ahead.
+func (m *machine) skipFrame(uint64) error { return nil }
 
-// rememberAs binds a number to the value on top of the stack.
-func (m *machine) rememberAs(key uint64) error {
+// remember binds a number to the value on top of the stack.
+func (m *machine) remember(key uint64) error {
 	v, err := top[any](m)
 	if err != nil {
 		return err
@@ -269,49 +311,13 @@ func (m *machine) rememberAs(key uint64) error {
 	return nil
 }
 
-func remember(bytes uint64) func(*machine) error {
-	return func(m *machine) error {
-		key, err := m.size(bytes)
-		if err != nil {
-			return err
-		}
-		return m.rememberAs(key)
-	}
-}
+func (m *machine) rememberNext() error { return m.remember(uint64(len(m.memo))) }
 
-func (m *machine) rememberLine() error {
-	key, err := m.keyLine()
-	if err != nil {
-		return err
-	}
-	return m.rememberAs(key)
-}
-
-func (m *machine) rememberNext() error { return m.rememberAs(uint64(len(m.memo))) }
-
-// recallAs pushes the value that the number is bound to.
-func (m *machine) recallAs(key uint64) error {
+// recall pushes the value that the number is bound to.
+func (m *machine) recall(key uint64) error {
 	v, ok := m.memo[key]
 	if !ok {
 		return fmt.Errorf("it recalls value %d, which was never remembered", key)
 	}
 	return m.push(v)
-}
-
-func recall(bytes uint64) func(*machine) error {
-	return func(m *machine) error {
-		key, err := m.size(bytes)
-		if err != nil {
-			return err
-		}
-		return m.recallAs(key)
-	}
-}
-
-func (m *machine) recallLine() error {
-	key, err := m.keyLine()
-	if err != nil {
-		return err
-	}
-	return m.recallAs(key)
 }

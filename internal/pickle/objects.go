@@ -3,55 +3,14 @@ package pickle
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"unicode/utf8"
 )
 
-func tuple(length int) func(*machine) error {
-	return func(m *machine) error {
-		from := len(m.stack) - length
-		if from < m.floor() {
-			return errStack
-		}
-		items := slices.Clone(m.stack[from:])
-		m.stack = m.stack[:from]
-		return m.push(Tuple(items))
-	}
-}
-
-func (m *machine) markedTuple() error {
-	items, err := m.popMarked()
-	if err != nil {
-		return err
-	}
-	return m.push(Tuple(items))
-}
+func (m *machine) pushTuple(items []any) error { return m.push(Tuple(items)) }
 
 func (m *machine) emptyList() error { return m.push(&List{}) }
 
-func (m *machine) markedList() error {
-	items, err := m.popMarked()
-	if err != nil {
-		return err
-	}
-	return m.push(&List{Items: items})
-}
-
-func (m *machine) appendOne() error {
-	v, err := m.pop()
-	if err != nil {
-		return err
-	}
-	return m.extend([]any{v})
-}
-
-func (m *machine) appendMarked() error {
-	items, err := m.popMarked()
-	if err != nil {
-		return err
-	}
-	return m.extend(items)
-}
+func (m *machine) pushList(items []any) error { return m.push(&List{Items: items}) }
 
 // extend appends items to the list on top of the stack.
 func (m *machine) extend(items []any) error {
@@ -65,11 +24,7 @@ func (m *machine) extend(items []any) error {
 
 func (m *machine) emptyDict() error { return m.push(&Dict{}) }
 
-func (m *machine) markedDict() error {
-	items, err := m.popMarked()
-	if err != nil {
-		return err
-	}
+func (m *machine) pushDict(items []any) error {
 	d := &Dict{}
 	if err := m.fill(d, items); err != nil {
 		return err
@@ -77,27 +32,8 @@ func (m *machine) markedDict() error {
 	return m.push(d)
 }
 
-func (m *machine) setOne() error {
-	value, err := m.pop()
-	if err != nil {
-		return err
-	}
-	key, err := m.pop()
-	if err != nil {
-		return err
-	}
-	d, err := top[*Dict](m)
-	if err != nil {
-		return err
-	}
-	return m.fill(d, []any{key, value})
-}
-
-func (m *machine) setMarked() error {
-	items, err := m.popMarked()
-	if err != nil {
-		return err
-	}
+// setItems binds keys to values in the dictionary on top of the stack.
+func (m *machine) setItems(items []any) error {
 	d, err := top[*Dict](m)
 	if err != nil {
 		return err
@@ -135,48 +71,46 @@ var builtins = map[Global]func(*machine, Tuple) (any, error){
 	"numpy._core.numeric._frombuffer":     (*machine).arrayFromBuffer,
 }
 
-// pushGlobal pushes the name of a class or function if it is on one of the lists.
-func (m *machine) pushGlobal(module, name string) error {
-	g := Global(module + "." + name)
-	if _, ok := builtins[g]; ok {
-		return m.push(g)
-	}
-	if _, ok := m.names.Globals[g]; ok {
-		return m.push(g)
-	}
-	return &GlobalError{Name: g}
-}
-
-func (m *machine) globalLines() error {
+// globalLines reads the module and the name of a class or function.
+func (m *machine) globalLines() (Global, error) {
 	module, err := m.line()
 	if err != nil {
-		return err
+		return "", err
 	}
 	name, err := m.line()
-	if err != nil {
-		return err
-	}
-	return m.pushGlobal(string(module), string(name))
+	return Global(string(module) + "." + string(name)), err
 }
 
-func (m *machine) stackedGlobal() error {
-	name, err := m.pop()
-	if err != nil {
+// check returns an error unless the class or function is on one of the lists.
+func (m *machine) check(g Global) error {
+	_, ok := builtins[g]
+	if !ok {
+		_, ok = m.names.Globals[g]
+	}
+	if !ok {
+		return &GlobalError{Name: g}
+	}
+	return nil
+}
+
+func (m *machine) pushGlobal(g Global) error {
+	if err := m.check(g); err != nil {
 		return err
 	}
-	module, err := m.pop()
-	if err != nil {
-		return err
-	}
-	nameText, ok := name.(string)
-	moduleText, ok2 := module.(string)
+	return m.push(g)
+}
+
+// pushNamed pushes the class or function of (module, name).
+func (m *machine) pushNamed(names []any) error {
+	module, ok := names[0].(string)
+	name, ok2 := names[1].(string)
 	if !ok || !ok2 {
 		return errors.New("the name of a class or function is not text")
 	}
-	if err := m.charge(name, module); err != nil {
+	if err := m.charge(names...); err != nil {
 		return err
 	}
-	return m.pushGlobal(moduleText, nameText)
+	return m.pushGlobal(Global(module + "." + name))
 }
 
 // call pushes what the class or function makes of args.
@@ -203,68 +137,46 @@ func (m *machine) call(callee any, args Tuple) error {
 	return m.push(v)
 }
 
-func (m *machine) reduce() error {
-	args, err := top[Tuple](m)
-	if err != nil {
-		return err
+// reduce calls (class or function, arguments).
+func (m *machine) reduce(items []any) error {
+	args, ok := items[1].(Tuple)
+	if !ok {
+		return fmt.Errorf("it calls with %s in place of a tuple of arguments", Describe(items[1]))
 	}
-	if err := m.drop(); err != nil {
-		return err
-	}
-	callee, err := m.pop()
-	if err != nil {
-		return err
-	}
-	return m.call(callee, args)
+	return m.call(items[0], args)
 }
 
-// newWithNames makes an object with arguments by name; no class that is known here takes any.
-func (m *machine) newWithNames() error {
-	named, err := top[*Dict](m)
-	if err != nil {
-		return err
-	}
-	if named.Len() > 0 {
+// reduceNamed calls (class, arguments, arguments by name); no class that is known here takes any of the latter.
+func (m *machine) reduceNamed(items []any) error {
+	named, ok := items[2].(*Dict)
+	if !ok || named.Len() > 0 {
 		return errors.New("it makes an object with arguments by name")
 	}
-	if err := m.drop(); err != nil {
-		return err
-	}
-	return m.reduce()
+	return m.reduce(items[:2])
 }
 
-func (m *machine) instance() error {
-	args, err := m.popMarked()
+// instance calls the class that is named next.
+func (m *machine) instance(args []any) error {
+	class, err := m.globalLines()
 	if err != nil {
 		return err
 	}
-	if err := m.globalLines(); err != nil {
+	if err := m.check(class); err != nil {
 		return err
 	}
-	callee, err := m.pop()
-	if err != nil {
-		return err
-	}
-	return m.call(callee, args)
+	return m.call(class, args)
 }
 
-func (m *machine) object() error {
-	items, err := m.popMarked()
-	if err != nil {
-		return err
-	}
+// object calls (class, argument, …).
+func (m *machine) object(items []any) error {
 	if len(items) == 0 {
 		return errStack
 	}
 	return m.call(items[0], items[1:])
 }
 
-// build hands a state to the object below it. Attributes of a dict (PyTorch keeps versions there) are left out.
-func (m *machine) build() error {
-	state, err := m.pop()
-	if err != nil {
-		return err
-	}
+// build hands a state to the object on top. Attributes of a dict (PyTorch keeps versions there) are left out.
+func (m *machine) build(state any) error {
 	object, err := top[any](m)
 	if err != nil {
 		return err
@@ -280,21 +192,7 @@ func (m *machine) build() error {
 	return fmt.Errorf("it sets the state of %s", Describe(object))
 }
 
-func (m *machine) persistLine() error {
-	id, err := m.line()
-	if err != nil {
-		return err
-	}
-	return m.persist(string(id))
-}
-
-func (m *machine) persistTop() error {
-	id, err := m.pop()
-	if err != nil {
-		return err
-	}
-	return m.persist(id)
-}
+func (m *machine) persistText(id []byte) error { return m.persist(string(id)) }
 
 func (m *machine) persist(id any) error {
 	if m.names.Persistent == nil {

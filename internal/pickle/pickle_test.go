@@ -88,10 +88,10 @@ func TestValues(t *testing.T) {
 		"nothing": []byte{},
 		"tuples": Tuple{Tuple{}, Tuple{int64(1)}, Tuple{int64(1), int64(2)}, Tuple{int64(1), int64(2), int64(3)},
 			Tuple{int64(1), int64(2), int64(3), int64(4)}},
-		"fortran":    &Array{Type: "i2", Shape: []int{2, 3}, FortranOrder: true, Data: []byte{1, 0, 4, 0, 2, 0, 5, 0, 3, 0, 6, 0}},
+		"fortran": &Array{Type: "i2", Shape: []int{2, 3}, FortranOrder: true, Data: []byte{1, 0, 4, 0, 2, 0, 5, 0, 3, 0, 6, 0}},
 		"big_endian": &Array{Type: "i4", BigEndian: true, Shape: []int{3},
 			Data: []byte{0, 0, 0, 1, 255, 255, 255, 254, 0, 0, 1, 44}},
-		"scalar":     &Array{Type: "f8", Shape: []int{}, Data: []byte{0, 0, 0, 0, 0, 0, 0xd0, 0x3f}},
+		"scalar": &Array{Type: "f8", Shape: []int{}, Data: []byte{0, 0, 0, 0, 0, 0, 0xd0, 0x3f}},
 	}
 	for protocol := range 6 {
 		t.Run(fmt.Sprintf("protocol %d", protocol), func(t *testing.T) {
@@ -126,6 +126,11 @@ func TestPythonTwoText(t *testing.T) {
 		{"empty long", "\x80\x02\x8a\x00.", int64(0)},
 		{"ordered dict of pairs", "ccollections\nOrderedDict\n((lp1\n(lp2\nS'a'\naI1\naatR.", &Dict{
 			entries: []entry{{[]byte("a"), int64(1)}}, byText: map[string]int{"a": 0}}},
+		{"duplicate", "I1\n2\x86.", Tuple{int64(1), int64(1)}},
+		{"take off", "I1\nI2\n0.", int64(1)},
+		{"take off a mark", "I1\n(0.", int64(1)},
+		{"take off to a mark", "I1\n(I2\nI3\n1.", int64(1)},
+		{"list of a dict", "((NI1\ndl.", &List{[]any{&Dict{entries: []entry{{nil, int64(1)}}}}}},
 		{"instance", "(icollections\nOrderedDict\n.", &Dict{}},
 		{"object", "(ccollections\nOrderedDict\no.", &Dict{}},
 		{"new object", "\x80\x04\x8c\x0bcollections\x8c\x0bOrderedDict\x93)}\x92.", &Dict{}},
@@ -142,6 +147,50 @@ func TestPythonTwoText(t *testing.T) {
 				t.Errorf("%#v, then %q; want %#v", got, rest, test.want)
 			}
 		})
+	}
+}
+
+func TestDictKeepsItsOrder(t *testing.T) {
+	value, _, err := Decode([]byte("}(Vb\nI1\nI7\nI2\nVa\nI3\nVb\nI4\nu."), Names{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []any
+	for key, value := range value.(*Dict).All() {
+		got = append(got, key, value)
+	}
+	if want := []any{"b", int64(4), int64(7), int64(2), "a", int64(3)}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	for range value.(*Dict).All() {
+		break
+	}
+	if v, ok := value.(*Dict).Lookup("c"); ok {
+		t.Errorf("c is %v", v)
+	}
+}
+
+func TestInts(t *testing.T) {
+	tests := []struct {
+		name  string
+		value any
+		want  []int64
+		ok    bool
+	}{
+		{"list", &List{[]any{int64(1), int64(-2)}}, []int64{1, -2}, true},
+		{"tuple", Tuple{int64(3)}, []int64{3}, true},
+		{"signed", &Array{Type: "i2", Shape: []int{2}, Data: []byte{0xfe, 0xff, 1, 2}}, []int64{-2, 513}, true},
+		{"unsigned", &Array{Type: "u2", Shape: []int{1}, Data: []byte{0xfe, 0xff}}, []int64{65534}, true},
+		{"too large", &Array{Type: "u8", Shape: []int{1}, Data: []byte{0, 0, 0, 0, 0, 0, 0, 0x80}}, nil, false},
+		{"two dimensions", &Array{Type: "u1", Shape: []int{1, 1}, Data: []byte{1}}, nil, false},
+		{"floats", &Array{Type: "f4", Shape: []int{0}}, nil, false},
+		{"mixed list", &List{[]any{int64(1), 2.0}}, nil, false},
+		{"text", "12", nil, false},
+	}
+	for _, test := range tests {
+		if got, ok := Ints(test.value); ok != test.ok || !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %v, %v; want %v, %v", test.name, got, ok, test.want, test.ok)
+		}
 	}
 }
 
@@ -208,7 +257,7 @@ var refused = []struct{ name, pickle, fails string }{
 	{"set in a list", "]NNs.", "does not fit a list"},
 	{"odd dict", "(NNNd.", "a key without a value"},
 	{"call of a number", "I1\n)R.", "it calls an int"},
-	{"call without tuple", "ccollections\nOrderedDict\nNR.", "does not fit None"},
+	{"call without tuple", "ccollections\nOrderedDict\nNR.", "it calls with None in place of a tuple"},
 	{"state of a number", "I1\n}b.", "sets the state of an int"},
 	{"other coding", "c_codecs\nencode\n(Vx\nVutf-8\ntR.", "only latin1"},
 	{"not latin1", "c_codecs\nencode\n(V\\u4e16\nVlatin1\ntR.", "is not a latin1 character"},
@@ -220,6 +269,14 @@ var refused = []struct{ name, pickle, fails string }{
 	{"half a character", "V\\u12\n.", "is no character"},
 	{"long int", "I" + strings.Repeat("9", 2000) + "\n.", "an int of 2000 digits"},
 	{"long int, binary", "\x8b\x00\x00\x01\x00" + strings.Repeat("9", 1<<16) + ".", "an int of 65536 bytes"},
+	{"array of another order", "cnumpy.core.numeric\n_frombuffer\n(S''\nNNS'K'\ntR.", "wants C or F as order"},
+	{"array of text", "cnumpy.core.numeric\n_frombuffer\n(Vab\nNNS'C'\ntR.", "the elements of an array are a str, not bytes"},
+	{"state that is no tuple", "cnumpy\ndtype\n(S'u1'\ntRNb.", "wants its byte order"},
+	{"state of four values", "cnumpy.core.multiarray\n_reconstruct\n(tR(NNNNtb.", "not the five values that numpy writes"},
+	{"arguments by name", "ccollections\nOrderedDict\n)}(Va\nNu\x92.", "arguments by name"},
+	{"bytes with arguments", "c__builtin__\nbytes\n(I3\ntR.", "takes no arguments here"},
+	{"name of numbers", "\x80\x04NN\x93.", "not text"},
+	{"pairs of three", "ccollections\nOrderedDict\n((l(NNNtatR.", "wants a list of pairs"},
 	{"array without type", "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I2\ntNI00\nS'ab'\ntb.",
 		"type of an array's elements is missing"},
 	{"array of objects", "cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR.", "only booleans, integers and floats"},
