@@ -313,7 +313,17 @@ func checkParse(t *testing.T, data []byte) {
 func FuzzPyTorch(f *testing.F) {
 	addFiles(f, "testdata/*.pt")
 	f.Add([]byte(stored(f, vector.pickle(), fourNumbers)))
-	f.Add([]byte(vector.pickle()))
+	for _, name := range []string{"views_zip.pt", "nested_zip.pt", "parameters_zip.pt", "tied_zip.pt"} {
+		file, err := zip.OpenReader(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		object, err := fs.ReadFile(file, strings.TrimSuffix(name, ".pt")+"/data.pkl")
+		if err := errors.Join(err, file.Close()); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(object)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		checkParse(t, data)
 		// A mutated archive seldom has right checksums, so the bytes are taken for the pickle within one as well.
