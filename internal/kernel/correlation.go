@@ -16,10 +16,6 @@ const (
 	slotTerm
 )
 
-// pixelBlock is the number of pixels of a row that are computed together: so few that the input channels' share of them
-// stays in the first-level cache for all output channels.
-const pixelBlock = 256
-
 // minPieces is the number of pieces that a small batch is cut into, by output channels.
 const minPieces = 8
 
@@ -44,32 +40,32 @@ type correlation struct {
 // wherever that is not positive.
 func (r *correlation) run(w *Workers, y, x, k, by []float32) {
 	terms := r.terms(w)
-	weights := r.weights(w, k, len(terms))
-	width := r.pieceWidth()
+	width := r.pieceWidth(&w.set)
+	weights := r.weights(w, k, len(terms), width)
 	groups := (r.out.count + width - 1) / width
 	w.Run(r.images*groups, func(piece int, s *Scratch) {
 		n, from := piece/groups, piece%groups*width
 		to := min(from+width, r.out.count)
-		g := r.target(s, y, n, from, to)
+		g := r.target(s, &w.set, y, n, from, to)
 		if r.depthwise {
 			for o := from; o < to; o++ {
 				in := r.prepare(s, r.in.image(x, n, o), 1)
-				g.compute(g.y[(o-from)*g.plane:], in, terms, weights[o*len(terms):], 1)
+				g.compute(&w.set, g.y[(o-from)*g.plane:], in, terms, weights[o*len(terms):], 1)
 			}
 		} else {
 			in := r.prepare(s, r.in.image(x, n, 0), r.in.count)
-			g.compute(g.y, in, terms, weights[from*len(terms):], to-from)
+			g.compute(&w.set, g.y, in, terms, weights[from*len(terms):], to-from)
 		}
 		r.place(y, by, g, n, from, to)
 	})
 }
 
-// pieceWidth returns the number of output channels that one piece computes: all, if the images make pieces enough. It is
-// even where there are several, because channels are computed in pairs.
-func (r *correlation) pieceWidth() int {
+// pieceWidth returns the number of output channels that one piece computes: all, if the images make pieces enough. Where
+// there are several pieces, they are of what the set computes together.
+func (r *correlation) pieceWidth(s *set) int {
 	groups := (minPieces + r.images - 1) / r.images
 	width := (r.out.count + groups - 1) / groups
-	return width + width%2
+	return (width + s.rows - 1) / s.rows * s.rows
 }
 
 // terms returns the shift of every term, input channel by input channel.
@@ -85,26 +81,32 @@ func (r *correlation) terms(w *Workers) []int {
 	return terms
 }
 
-// weights returns the weights in the order in which accumulate2 and accumulate1 read them.
-func (r *correlation) weights(w *Workers, k []float32, terms int) []float32 {
+// weights returns the weights in the order in which accumulate reads them: piece after piece of width channels, and in a
+// piece one group of channels that are computed together after the other.
+func (r *correlation) weights(w *Workers, k []float32, terms, width int) []float32 {
 	packed := w.Floats(slotWeights, r.out.count*terms)
-	for o := 0; o < r.out.count; {
-		lanes := min(2, r.out.count-o)
+	for from := 0; from < r.out.count; from += width {
+		count, most := min(width, r.out.count-from), w.set.rows
 		if r.depthwise {
-			lanes = 1
+			most = 1
 		}
-		pair := packed[o*terms:][:lanes*terms]
-		for t := range terms {
-			at := o*r.outStep + t/len(r.tap)*r.inStep + r.tap[t%len(r.tap)]
-			// Of a pair's weights, four of one channel are followed by the same four of the other.
-			block := min(4, terms-t/4*4)
-			for lane := range lanes {
-				pair[t/4*4*lanes+lane*block+t%4] = k[at+lane*r.outStep]
-			}
+		for i, o := 0, 0; o < count; i++ {
+			end := split(count, most, i+1)
+			r.pack(&w.set, packed[(from+o)*terms:(from+end)*terms], k, from+o, end-o, terms)
+			o = end
 		}
-		o += lanes
 	}
 	return packed
+}
+
+// pack writes the weights of rows output channels, from the one numbered first on, to group.
+func (r *correlation) pack(s *set, group, k []float32, first, rows, terms int) {
+	for t := range terms {
+		at := first*r.outStep + t/len(r.tap)*r.inStep + r.tap[t%len(r.tap)]
+		for row := range rows {
+			group[s.weightAt(row, t, rows, terms)] = k[at+row*r.outStep]
+		}
+	}
 }
 
 // prepare returns count channels of an image in the form of the layout.
@@ -122,9 +124,9 @@ func (r *correlation) prepare(s *Scratch, x []float32, count int) []float32 {
 
 // target returns the grid in which output channels from to to of image n are computed. Where that pays, it consists of
 // one long row, the zeros between the rows of the layout being pixels like others, which place leaves out.
-func (r *correlation) target(s *Scratch, y []float32, n, from, to int) grid {
+func (r *correlation) target(s *Scratch, inner *set, y []float32, n, from, to int) grid {
 	g := grid{rows: r.rows, cols: r.cols, stepX: r.layout.cols}
-	short := r.rows > 1 && 2*r.layout.cols <= 3*r.cols
+	short := r.short(inner.tile)
 	if !short && r.colStep == 1 {
 		g.y, g.plane, g.step = r.out.image(y, n, from)[r.start:], r.out.pixels, r.rowStep
 		return g
@@ -136,6 +138,18 @@ func (r *correlation) target(s *Scratch, y []float32, n, from, to int) grid {
 		g.rows, g.cols = 1, g.plane-r.layout.cols+r.cols
 	}
 	return g
+}
+
+// short tells whether rows are so short that one long row is faster: whether the zeros between them cost less than
+// what a set that handles tile pixels at once wastes on the end of each.
+func (r *correlation) short(tile int) bool {
+	if r.rows == 1 {
+		return false
+	}
+	if tile == 0 {
+		return 2*r.layout.cols <= 3*r.cols
+	}
+	return r.layout.cols < (r.cols+tile-1)/tile*tile
 }
 
 // place puts what was computed in scratch memory where it belongs in y, and sets y to zero where by is not positive.
@@ -191,22 +205,18 @@ type grid struct {
 }
 
 // compute computes count channels of y.
-func (g *grid) compute(y, x []float32, terms []int, weights []float32, count int) {
+func (g *grid) compute(s *set, y, x []float32, terms []int, weights []float32, count int) {
 	for i := range g.rows {
-		for j := 0; j < g.cols; j += pixelBlock {
-			n := min(pixelBlock, g.cols-j)
+		for j := 0; j < g.cols; j += s.pixels {
+			n := min(s.pixels, g.cols-j)
 			in := x
 			if len(terms) > 0 {
 				in = x[i*g.stepX+j:]
 			}
-			k := weights
-			for o := 0; o+1 < count; o += 2 {
-				at := o*g.plane + i*g.step + j
-				accumulate2(y[at:][:n], y[at+g.plane:][:n], in, terms, k)
-				k = k[2*len(terms):]
-			}
-			if count%2 == 1 {
-				accumulate1(y[(count-1)*g.plane+i*g.step+j:][:n], in, terms, k)
+			for group, o := 0, 0; o < count; group++ {
+				end := split(count, s.rows, group+1)
+				s.accumulate(y[o*g.plane+i*g.step+j:], g.plane, n, in, terms, weights[o*len(terms):end*len(terms)], end-o)
+				o = end
 			}
 		}
 	}

@@ -71,17 +71,37 @@ func workers(t testing.TB, threads int) *Workers {
 	return w
 }
 
-// forThreads runs a kernel, which returns its outputs, with several numbers of threads, fails the test unless all outputs
-// are equal to the bit, and returns them.
-func forThreads(t *testing.T, run func(w *Workers) [][]float32) [][]float32 {
+// forThreads runs a kernel, which returns its outputs, with every set of inner loops and several numbers of threads. It
+// fails the test unless a set's outputs are equal to the bit for any number, and all sets' outputs nearly equal, and returns
+// those of the portable set.
+func forThreads(t *testing.T, run func(w *Workers) [][]float32) (reference [][]float32) {
 	t.Helper()
-	first := run(workers(t, 1))
-	for _, threads := range []int{2, 3, 7} {
-		for i, y := range run(workers(t, threads)) {
-			sameBits(t, fmt.Sprintf("output %d with 1 and %d threads", i, threads), first[i], y)
+	names := Sets()
+	slices.Reverse(names) // the portable set first
+	for _, name := range names {
+		var first [][]float32
+		for _, threads := range []int{1, 2, 3, 7} {
+			w, err := NewWorkersOf(threads, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			outputs := run(w)
+			w.Close()
+			if first == nil {
+				first = outputs
+			}
+			for i, y := range outputs {
+				sameBits(t, fmt.Sprintf("%s, output %d with 1 and %d threads", name, i, threads), first[i], y)
+			}
+		}
+		if reference == nil {
+			reference = first
+		}
+		for i, y := range first {
+			near(t, fmt.Sprintf("%s, output %d", name, i), y, double(reference[i]), 1e-5)
 		}
 	}
-	return first
+	return reference
 }
 
 // double returns x in double precision.

@@ -44,17 +44,15 @@ func (m *MatMul) byRows(w *Workers, y, a, b []float32) {
 	for j := range terms {
 		terms[j] = j * m.K
 	}
-	w.Run((m.M+1)/2, func(piece int, _ *Scratch) {
-		i := 2 * piece
-		rows := y[i*m.N : min(i+2, m.M)*m.N]
+	inner := &w.set
+	w.Run((m.M+inner.dotRows-1)/inner.dotRows, func(piece int, _ *Scratch) {
+		i := piece * inner.dotRows
+		count := min(inner.dotRows, m.M-i)
+		rows := y[i*m.N:][:count*m.N]
 		clear(rows)
-		for k := 0; k < m.K; k += pixelBlock {
-			run := block{rows: 1, cols: min(pixelBlock, m.K-k)}
-			if len(rows) == m.N {
-				run.dot1(rows, a[i*m.K+k:], b[k:], terms)
-			} else {
-				run.dot2(rows, a[i*m.K+k:], a[(i+1)*m.K+k:], b[k:], terms)
-			}
+		for k := 0; k < m.K; k += inner.dotPixels {
+			run := block{rows: 1, cols: min(inner.dotPixels, m.K-k)}
+			inner.dot(run, rows, a[i*m.K+k:], m.K, count, b[k:], terms)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 // It serves one caller: no two of its kernels may run at once, nor one inside a piece of another.
 type Workers struct {
 	threads int
+	set     set
 	wake    chan struct{} // a token for each helper that is to join the run
 	joined  sync.WaitGroup
 
@@ -20,12 +21,13 @@ type Workers struct {
 	shared Scratch // of the kernel as a whole: partial sums, prepared weights, tables
 }
 
-// NewWorkers starts a pool of so many threads, the caller of Run being one of them. At least one is needed.
+// NewWorkers starts a pool of so many threads, the caller of Run being one of them, that use the fastest set of inner loops
+// there is for this processor. At least one thread is needed.
 func NewWorkers(threads int) *Workers {
 	if threads < 1 {
 		panic("kernel: a pool of workers needs at least one thread")
 	}
-	w := &Workers{threads: threads, wake: make(chan struct{}, threads-1)}
+	w := &Workers{threads: threads, set: sets()[0], wake: make(chan struct{}, threads-1)}
 	for range threads - 1 {
 		go w.serve()
 	}
@@ -37,6 +39,9 @@ func (w *Workers) Close() { close(w.wake) }
 
 // Threads returns the number of threads.
 func (w *Workers) Threads() int { return w.threads }
+
+// Set returns the name of the set of inner loops that the threads use.
+func (w *Workers) Set() string { return w.set.name }
 
 // Run calls do for every piece below pieces, on all threads, and returns when all calls have returned. Which thread gets
 // which piece is left to chance, so a piece must write only what is its own.

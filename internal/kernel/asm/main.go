@@ -195,16 +195,16 @@ func (t target) accumulate(rows int) {
 	RET()
 }
 
-// dot writes the kernel that computes sums of products over a block of pixels, for so many rows of g and the target's
+// dot writes the kernel that computes sums of products over a block of pixels, for so many rows of dy and the target's
 // number of terms:
 //
-//	sums[o·terms + t] = Σ g[o·plane + r·stepG + i] · x[terms[t] + r·stepX + i]
+//	sums[o·terms + t] = Σ dy[o·plane + r·stepDY + i] · x[terms[t] + r·stepX + i]
 func (t target) dot(rows int) {
 	name := fmt.Sprintf("dot%dx%d%s", rows, t.terms, t.name)
-	TEXT(name, NOSPLIT, "func(sums, g *float32, plane, stepG int, x *float32, terms *int, stepX, rows, cols int)")
-	Doc(fmt.Sprintf("%s computes sums over a block of rows × cols pixels: sums[o·%d+t] = Σ g[o·plane+r·stepG+i]·x[terms[t]+r·stepX+i].", name, t.terms))
+	TEXT(name, NOSPLIT, "func(sums, dy *float32, plane, stepDY int, x *float32, terms *int, stepX, rows, cols int)")
+	Doc(fmt.Sprintf("%s computes sums over a block of rows × cols pixels: sums[o·%d+t] = Σ dy[o·plane+r·stepDY+i]·x[terms[t]+r·stepX+i].", name, t.terms))
 	Pragma("noescape")
-	g := Load(Param("g"), GP64())
+	g := Load(Param("dy"), GP64())
 	xs := make([]reg.Register, t.terms)
 	{
 		x := Load(Param("x"), GP64())
@@ -272,7 +272,7 @@ func (t target) dot(rows int) {
 	multiply(&rest)
 	Label("next")
 	step := GP64()
-	Load(Param("stepG"), step)
+	Load(Param("stepDY"), step)
 	LEAQ(Mem{Base: g, Index: step, Scale: 4}, g)
 	Load(Param("stepX"), step)
 	for _, x := range xs {
@@ -292,15 +292,17 @@ func (t target) dot(rows int) {
 
 // across adds a vector's lanes, halves to halves.
 func (t target) across(v reg.VecVirtual) reg.VecVirtual {
-	if t.bytes == 64 {
-		high := YMM()
-		VEXTRACTF64X4(Imm(1), v, high)
-		VADDPS(high, v.AsY(), high)
-		v = high
-	}
 	x, y := XMM(), XMM()
-	VEXTRACTF128(Imm(1), v.AsY(), x)
-	VADDPS(x, v.AsX(), x)
+	if t.bytes == 64 {
+		half := YMM()
+		VEXTRACTF64X4(Imm(1), v, half)
+		VADDPS(half, v.AsY(), half)
+		VEXTRACTF32X4(Imm(1), half, x)
+		VADDPS(x, half.AsX(), x)
+	} else {
+		VEXTRACTF128(Imm(1), v, x)
+		VADDPS(x, v.AsX(), x)
+	}
 	VMOVHLPS(x, x, y)
 	VADDPS(x, y, x)
 	VMOVSHDUP(x, y)

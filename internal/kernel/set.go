@@ -1,0 +1,81 @@
+package kernel
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// set is a set of inner loops: portable Go, or assembly for an instruction set. Sets differ in the order in which they add,
+// and so in the last bits of a result.
+type set struct {
+	name string
+	// rows is how many output channels accumulate computes together at most.
+	rows int
+	// pixels is how many pixels of a row are computed together: so few that the input channels' share of them stays in the
+	// first-level cache for all output channels. tile is how many accumulate handles at once; 0 means that any number
+	// is as good.
+	pixels, tile int
+	// accumulate computes n pixels of rows rows of y, plane floats apart: y[o·plane+j] = Σ k[…]·x[terms[t]+j], with the
+	// weights k in the order of weightAt.
+	accumulate func(y []float32, plane, n int, x []float32, terms []int, k []float32, rows int)
+	// weightAt is where in k the weight of a row and term stands.
+	weightAt func(row, term, rows, terms int) int
+	// dotRows is how many rows of dy dot takes together at most, and dotPixels how many pixels a block of them has.
+	dotRows, dotPixels int
+	// dot adds Σ dy·x over the block to sums[o·len(terms)+t], for rows rows of dy, plane floats apart, and every term t,
+	// x being read terms[t] floats further on.
+	dot func(b block, sums, dy []float32, plane, rows int, x []float32, terms []int)
+}
+
+// portable is the set that runs everywhere.
+var portable = set{
+	name: "portable", rows: 2, pixels: 256, dotRows: 2, dotPixels: 256,
+	accumulate: func(y []float32, plane, n int, x []float32, terms []int, k []float32, rows int) {
+		if rows == 2 {
+			accumulate2(y[:n], y[plane:][:n], x, terms, k)
+		} else {
+			accumulate1(y[:n], x, terms, k)
+		}
+	},
+	weightAt: func(row, term, rows, terms int) int { // of a pair's weights, four of one row are followed by the same four of the other
+		first := term / 4 * 4
+		return first*rows + row*min(4, terms-first) + term%4
+	},
+	dot: func(b block, sums, dy []float32, plane, rows int, x []float32, terms []int) {
+		if rows == 2 {
+			b.dot2(sums, dy, dy[plane:], x, terms)
+		} else {
+			b.dot1(sums, dy, x, terms)
+		}
+	},
+}
+
+// Sets returns the names of the sets of inner loops that this processor can run, the fastest first.
+func Sets() (names []string) {
+	for _, s := range sets() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func sets() []set { return append(assembly(), portable) }
+
+// NewWorkersOf starts a pool of threads that use the set of inner loops of that name.
+func NewWorkersOf(threads int, name string) (*Workers, error) {
+	all := sets()
+	i := slices.IndexFunc(all, func(s set) bool { return s.name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("kernels %q can't run here: this processor has %s", name, strings.Join(Sets(), ", "))
+	}
+	w := NewWorkers(threads)
+	w.set = all[i]
+	return w, nil
+}
+
+// split cuts count rows into as few groups of at most most rows as will do, as even as possible, and returns where group i
+// begins.
+func split(count, most, i int) int {
+	groups := (count + most - 1) / most
+	return i * count / groups
+}
