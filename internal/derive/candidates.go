@@ -45,7 +45,9 @@ func (t *derivation) transform(normal, reduce []primitive.ID) genotype.Genotype 
 	switch {
 	case g.Equal(t.input):
 		g.Name = t.input.Name
-	case t.input.Name != "":
+	case t.input.Name == "":
+		g.Name = "derived"
+	default:
 		g.Name = t.input.Name + "_derived"
 	}
 	return g

@@ -1,0 +1,260 @@
+// Package bench times the two steps of a search on fixed architectures: a step of the supernet's weights (forward,
+// backward, update) and one of the policy's rewards (two architectures forward). It is comparable with the peer in
+// bench/, which runs the same. It stands above supernet and below the command bench.
+package bench
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorgonia.org/gorgonia"
+
+	"nat/bench"
+	"nat/internal/dataset"
+	"nat/internal/genotype"
+	"nat/internal/graph"
+	"nat/internal/primitive"
+	"nat/internal/random"
+	"nat/internal/supernet"
+)
+
+// Settings say what is timed.
+type Settings struct {
+	Channels, Layers int // of the supernet, whose cells have 4 nodes
+	Batch            int // images of a step
+	Repeat           int // how often all of the architectures are run
+	Threads          int
+	Operations       bool // time every operation too, which slows the steps a little
+}
+
+// Report is what was measured.
+type Report struct {
+	Weights, Policy time.Duration // means of a step
+	Operations      []Operation   // the slowest first
+	Parameters      int           // of the supernet
+}
+
+// Operation is the time that one kind of operation took.
+type Operation struct {
+	Phase string        // "w" or "theta"
+	Name  string        // those of gradients end in -gradient
+	Calls float64       // in a step
+	Time  time.Duration // in a step
+}
+
+// seed is that of weights and images. Times depend on neither.
+const seed = 1
+
+// benchmark is what the steps run on.
+type benchmark struct {
+	settings   Settings
+	supernet   *supernet.Supernet
+	device     *graph.Device
+	solver     graph.SGD
+	batch      dataset.Batch
+	phase      string // under way
+	operations map[Operation]*total
+}
+
+type total struct {
+	calls int
+	time  time.Duration
+}
+
+// Run measures. Progress, if not nil, is told how many of the steps are done. Every architecture is run the same number
+// of times; before the measurement, the first one is run once for warming up.
+func Run(ctx context.Context, s Settings, progress func(done, total int)) (Report, error) {
+	entries, err := architectures()
+	if err != nil {
+		return Report{}, err
+	}
+	if s.Batch < 1 || s.Repeat < 1 || s.Threads < 1 {
+		return Report{}, fmt.Errorf("batches of %d images, %d repeats and %d threads can't be: each must be 1 or more", s.Batch, s.Repeat, s.Threads)
+	}
+	b, err := newBenchmark(s)
+	if err != nil {
+		return Report{}, err
+	}
+	defer b.device.Close()
+	if _, _, err := b.run(entries[0]); err != nil {
+		return Report{}, err
+	}
+	clear(b.operations)
+	r := Report{}
+	steps := s.Repeat * len(entries)
+	for done := range steps {
+		if err := ctx.Err(); err != nil {
+			return Report{}, err
+		}
+		w, theta, err := b.run(entries[done%len(entries)])
+		if err != nil {
+			return Report{}, err
+		}
+		r.Weights, r.Policy = r.Weights+w, r.Policy+theta
+		if progress != nil {
+			progress(done+1, steps)
+		}
+	}
+	r.Weights, r.Policy = r.Weights/time.Duration(steps), r.Policy/time.Duration(steps)
+	r.Operations = b.slowest(steps)
+	for _, p := range b.supernet.Parameters() {
+		r.Parameters += len(p.Data)
+	}
+	return r, nil
+}
+
+func newBenchmark(s Settings) (*benchmark, error) {
+	config := supernet.Default(supernet.FullyConcat)
+	config.Channels, config.Layers = s.Channels, s.Layers
+	net, err := supernet.New(config)
+	if err != nil {
+		return nil, err
+	}
+	net.Initialise(seed)
+	b := &benchmark{
+		settings: s, supernet: net, device: graph.NewCPU(s.Threads), operations: map[Operation]*total{},
+		solver: graph.SGD{Rate: 0.01, Momentum: 0.9, Decay: 3e-4},
+		batch:  dataset.Batch{N: s.Batch, Channels: config.ImageChannels, Height: config.ImageSize, Width: config.ImageSize},
+	}
+	stream := random.New(seed, "bench")
+	for range s.Batch {
+		b.batch.Labels = append(b.batch.Labels, int32(stream.IntN(config.Classes)))
+	}
+	b.batch.Images = make([]float32, s.Batch*config.ImageChannels*config.ImageSize*config.ImageSize)
+	for i := range b.batch.Images {
+		b.batch.Images[i] = float32(stream.NormFloat64())
+	}
+	if s.Operations {
+		b.device.Observe = b.observe
+	}
+	return b, nil
+}
+
+// run makes one step of each kind and returns the times.
+func (b *benchmark) run(e entry) (w, theta time.Duration, err error) {
+	start := time.Now()
+	b.phase = "w"
+	if err := b.stepWeights(e.weights); err != nil {
+		return 0, 0, err
+	}
+	w = time.Since(start)
+	start = time.Now()
+	b.phase = "theta"
+	for _, g := range e.policy {
+		if _, err := b.supernet.Evaluate(b.device, b.batch, g); err != nil {
+			return 0, 0, err
+		}
+	}
+	return w, time.Since(start), nil
+}
+
+func (b *benchmark) stepWeights(g genotype.Genotype) error {
+	_, used, err := b.supernet.Gradients(b.device, b.batch, g)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	model := make([]gorgonia.ValueGrad, len(used))
+	for i, p := range used {
+		model[i] = p
+	}
+	err = b.solver.Step(model)
+	if b.settings.Operations {
+		b.observe("solver", nil, time.Since(start))
+	}
+	return err
+}
+
+func (b *benchmark) observe(name string, _ []int, took time.Duration) {
+	key := Operation{Phase: b.phase, Name: name}
+	t := b.operations[key]
+	if t == nil {
+		t = &total{}
+		b.operations[key] = t
+	}
+	t.calls++
+	t.time += took
+}
+
+// slowest returns the operations by the time that they took in a step.
+func (b *benchmark) slowest(steps int) []Operation {
+	var all []Operation
+	for o, t := range b.operations {
+		o.Calls, o.Time = float64(t.calls)/float64(steps), t.time/time.Duration(steps)
+		all = append(all, o)
+	}
+	slices.SortFunc(all, func(a, b Operation) int {
+		return cmp.Or(cmp.Compare(b.Phase, a.Phase), cmp.Compare(b.Time, a.Time), cmp.Compare(a.Name, b.Name))
+	})
+	return all
+}
+
+// entry is what is run once.
+type entry struct {
+	weights genotype.Genotype
+	policy  []genotype.Genotype
+}
+
+// cells are the two cells of an architecture in the embedded file.
+type cells struct{ Normal, Reduce []edge }
+
+// edge is written as operation, source and target.
+type edge genotype.Edge
+
+func (e *edge) UnmarshalJSON(text []byte) error {
+	var fields [3]json.RawMessage
+	var name string
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	if err := errors.Join(json.Unmarshal(fields[0], &name), json.Unmarshal(fields[1], &e.From), json.Unmarshal(fields[2], &e.To)); err != nil {
+		return err
+	}
+	id, ok := primitive.ByName(name)
+	if !ok {
+		return fmt.Errorf("no operation %q", name)
+	}
+	e.Op = id
+	return nil
+}
+
+// architectures reads the embedded file.
+func architectures() ([]entry, error) {
+	var file []struct {
+		W     cells
+		Theta []cells
+	}
+	if err := json.Unmarshal(bench.Architectures(), &file); err != nil {
+		return nil, fmt.Errorf("embedded architectures: %w", err)
+	}
+	var entries []entry
+	for _, f := range file {
+		e := entry{weights: f.W.genotype()}
+		for _, c := range f.Theta {
+			e.policy = append(e.policy, c.genotype())
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+func (c cells) genotype() genotype.Genotype {
+	return genotype.Genotype{Normal: cellOf(c.Normal), Reduce: cellOf(c.Reduce)}
+}
+
+// cellOf makes a cell of edges. Its concat list, which a supernet doesn't use, has all nodes.
+func cellOf(edges []edge) genotype.Cell {
+	var c genotype.Cell
+	for _, e := range edges {
+		c.Edges = append(c.Edges, genotype.Edge(e))
+	}
+	for t := range c.Nodes() {
+		c.Concat = append(c.Concat, t+2)
+	}
+	return c
+}

@@ -1,0 +1,98 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"nat/internal/network"
+)
+
+// TestArchitectures checks that the embedded file has what the peer runs.
+func TestArchitectures(t *testing.T) {
+	entries, err := architectures()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 8 {
+		t.Errorf("%d entries, want 8", len(entries))
+	}
+	madds := 0
+	for i, e := range entries {
+		if len(e.policy) != 2 {
+			t.Errorf("entry %d has %d architectures for the policy, want 2", i, len(e.policy))
+		}
+		for _, g := range append(e.policy, e.weights) {
+			if err := g.Validate(); err != nil || g.Nodes() != 4 {
+				t.Errorf("entry %d: %d nodes, error %v", i, g.Nodes(), err)
+			}
+			// The cost of a network of the same size is the supernet's, but for the classes' few.
+			c, err := network.CostOf(g, network.Size{Channels: 20, Layers: 8, Classes: 10, ImageSize: 32})
+			if err != nil {
+				t.Fatal(err)
+			}
+			madds += c.MAdds
+		}
+	}
+	if mean := madds / 24 / 1e6; mean < 117 || mean > 137 {
+		t.Errorf("the architectures cost %d M multiply-adds on average, want about 127 M", mean)
+	}
+}
+
+func TestRun(t *testing.T) {
+	var reports []int
+	s := Settings{Channels: 1, Layers: 1, Batch: 2, Repeat: 2, Threads: 1, Operations: true}
+	r, err := Run(context.Background(), s, func(done, total int) {
+		reports = append(reports, done)
+		if total != 16 {
+			t.Errorf("%d steps in all, want 16", total)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(reports) != 16 || !slices.IsSorted(reports) {
+		t.Errorf("progress is %v", reports)
+	}
+	if r.Weights <= 0 || r.Policy <= 0 || r.Parameters == 0 {
+		t.Errorf("report %+v", r)
+	}
+	sums := map[string]time.Duration{}
+	found := map[string]bool{}
+	for i, o := range r.Operations {
+		sums[o.Phase] += o.Time
+		found[o.Phase+" "+o.Name] = true
+		if i > 0 && r.Operations[i-1].Phase == o.Phase && r.Operations[i-1].Time < o.Time {
+			t.Errorf("%v comes behind %v", o, r.Operations[i-1])
+		}
+	}
+	if sums["w"] > r.Weights || sums["theta"] > r.Policy || sums["w"] == 0 || sums["theta"] == 0 {
+		t.Errorf("operations take %v of steps of %v and %v", sums, r.Weights, r.Policy)
+	}
+	for _, name := range []string{"w solver", "w conv-3x3-gradient", "theta conv-3x3", "w cross-entropy"} {
+		if !found[name] {
+			t.Errorf("no time for %q among %v", name, r.Operations)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	good := Settings{Channels: 1, Layers: 1, Batch: 2, Repeat: 1, Threads: 1}
+	for name, change := range map[string]func(*Settings){
+		"batch": func(s *Settings) { s.Batch = 0 }, "repeat": func(s *Settings) { s.Repeat = -1 },
+		"threads": func(s *Settings) { s.Threads = 0 }, "channels": func(s *Settings) { s.Channels = 0 },
+	} {
+		s := good
+		change(&s)
+		if _, err := Run(context.Background(), s, nil); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	stopped, stop := context.WithCancel(context.Background())
+	stop()
+	if _, err := Run(stopped, good, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("stopped: error %v", err)
+	}
+}
