@@ -118,16 +118,16 @@ func (p *page) state(b dot.Box, number int, s state) {
 // terminal draws an input or the output of the cell: c with an index, and in the corner the node's number, if it has one.
 func (p *page) terminal(b dot.Box, index, number string, idle bool) {
 	const radius, inset = 1.6, 1.2
-	w, outline, fill := nameText, stroke{color: ink, width: outlineWidth}, terminalFill
+	name, sub, outline, fill := nameText, indexText, stroke{color: ink, width: outlineWidth}, terminalFill
 	if idle {
-		w, outline.color, fill = idleText, faint, paper
+		name, sub, outline.color, fill = idleText, idleIndexText, faint, paper
 	}
 	p.box(b, radius, fill, outline)
 	if number != "" {
 		corner := dot.Point{X: b.Center.X - b.Width/2 + inset, Y: b.Center.Y + b.Height/2 - inset*3/2}
 		p.text(corner, canvas.Left, numberText, number)
 	}
-	p.indexed(b.Center, w, "c", index)
+	p.indexed(b.Center, name, "c", sub, index)
 }
 
 // operationText is how an operation's name is written.
@@ -144,7 +144,7 @@ func operationText(o operation) writing {
 // operation draws an operation's name in a box of its family's colour, and below it what it was.
 func (p *page) operation(b dot.Box, o operation) {
 	look := operationStroke(o)
-	look.width *= outlineWidth / operationWidth
+	look.width *= outlineWidth / operationWidth // outlines are finer than lines
 	fill := tint(look.color)
 	if o.Op == primitive.NullOp {
 		fill = paper

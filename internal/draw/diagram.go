@@ -88,7 +88,7 @@ const (
 	pillHeightWas  = 8.2 // with what it was before
 	pillPadding    = 2.2
 	rowGap         = 2.6
-	columnGap      = 8.0
+	columnGap      = 9.0
 )
 
 // measure keeps free for every operation what its label needs.

@@ -23,8 +23,8 @@ func graphText(title string, statements []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "digraph %s {\n", quote(title))
 	for _, s := range slices.Concat([]string{
-		fmt.Sprintf("graph [rankdir=LR, nodesep=%.3f, ranksep=%.3f, label=%s, labelloc=t, bgcolor=white, fontname=Helvetica, fontsize=12]",
-			rowGap/millimetresPerInch, columnGap/millimetresPerInch, quote(title)),
+		fmt.Sprintf("graph [rankdir=LR, nodesep=%.3f, ranksep=%.3f]", rowGap/millimetresPerInch, columnGap/millimetresPerInch),
+		fmt.Sprintf("graph [label=%s, labelloc=t, bgcolor=white, fontname=Helvetica, fontsize=12]", quote(title)),
 		"node [shape=box, fixedsize=true, fontname=Helvetica, fontsize=9]",
 		"edge [arrowsize=0.6]",
 	}, statements) {
@@ -44,7 +44,9 @@ func (d *diagram) statements(prefix string, r reader) []string {
 	for t := inputs; t < len(d.states); t++ {
 		s = append(s, stateStatement(prefix+stateID(t), t, d.states[t]))
 	}
-	s = append(s, terminalStatement(prefix+outputID, "c_{k}"))
+	s = append(s,
+		terminalStatement(prefix+outputID, "c_{k}"),
+		fmt.Sprintf("{ rank=max; %s }", prefix+outputID)) // right of nodes that lead nowhere, too
 	arrow := ""
 	if r == forLayout {
 		arrow = ", arrowhead=none"

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unicode"
 
 	"nat/internal/draw/dot"
 	"nat/internal/genotype"
@@ -105,9 +106,15 @@ func (p *Painter) place(ctx context.Context, d *diagram) error {
 // longestTitle is how many characters of an architecture's name are drawn; names come from users' files.
 const longestTitle = 60
 
-// title returns the name to draw for an architecture.
+// title returns the name to draw for an architecture: one line of printable characters.
 func title(g genotype.Genotype) string {
-	name := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(g.Name, "?")), " "))
+	printable := strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(g.Name, "?"))
+	name := []rune(strings.Join(strings.Fields(printable), " "))
 	switch {
 	case len(name) == 0:
 		return "Unnamed architecture"

@@ -88,7 +88,8 @@ func (p *page) panels(panels []panel, corner dot.Point, height float64) {
 		l := q.diagram.layout
 		if i > 0 {
 			x := corner.X - panelGap/2
-			p.line(straight(dot.Point{X: x - half, Y: middle}, dot.Point{X: x + half, Y: middle}), stroke{color: muted, width: 0.6}, true)
+			arrow := straight(dot.Point{X: x - half, Y: middle}, dot.Point{X: x + half, Y: middle})
+			p.line(arrow, stroke{color: muted, width: 0.6}, true)
 		}
 		if len(panels) > 1 {
 			p.text(dot.Point{X: corner.X + l.Width/2, Y: corner.Y + nameHeight*2/3}, canvas.Center, nameText, q.name)

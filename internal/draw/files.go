@@ -21,7 +21,9 @@ func (p *Painter) SaveCells(ctx context.Context, folder string, g genotype.Genot
 }
 
 // SavePair draws both cells of an input beside those of what it became, as INPUT-to-OUTPUT-normal and -reduce.
-func (p *Painter) SavePair(ctx context.Context, folder string, input, output genotype.Genotype, formats []Format) ([]string, error) {
+func (p *Painter) SavePair(
+	ctx context.Context, folder string, input, output genotype.Genotype, formats []Format,
+) ([]string, error) {
 	base := baseName(input) + "-to-" + baseName(output)
 	return saveKinds(ctx, folder, base, formats, func(k Kind) (*Drawing, error) { return p.Pair(ctx, input, output, k) })
 }
@@ -35,7 +37,9 @@ func (p *Painter) SaveTransitions(ctx context.Context, folder string, formats []
 	return d.save(ctx, folder, "transitions", formats)
 }
 
-func saveKinds(ctx context.Context, folder, base string, formats []Format, draw func(Kind) (*Drawing, error)) ([]string, error) {
+func saveKinds(
+	ctx context.Context, folder, base string, formats []Format, draw func(Kind) (*Drawing, error),
+) ([]string, error) {
 	var paths []string
 	for _, k := range []Kind{Normal, Reduce} {
 		d, err := draw(k)

@@ -9,26 +9,25 @@ import (
 
 // sign is an entry of a legend: a sample and what it means.
 type sign struct {
-	text   string
-	sample func(p *page, at dot.Point) // draws the sample, signWidth wide, with the middle of its left side at a point
-	width  float64
+	text               string
+	sample             func(p *page, at dot.Point) // draws the sample with the middle of its left side at a point
+	sampleWidth, width float64                     // of the sample, and of all
 }
 
 // legend explains what a figure shows, and nothing that it doesn't.
 type legend []sign
 
 const (
-	signWidth = 7.0
-	signGap   = 5.0
-	signText  = 1.5 // from a sample to its meaning
-
-	sampleRadius = 1.6 // of a sample of a node
+	lineSample = 7.0
+	nodeSample = 3.2
+	signGap    = 5.0
+	signText   = 1.5 // from a sample to its meaning
 )
 
 func newLegend(types *typefaces, panels []panel) legend {
 	var key legend
-	add := func(text string, sample func(*page, dot.Point)) {
-		key = append(key, sign{text, sample, signWidth + signText + types.width(noteText, text)})
+	add := func(text string, width float64, sample func(*page, dot.Point)) {
+		key = append(key, sign{text, sample, width, width + signText + types.width(noteText, text)})
 	}
 	var families [primitive.Conv + 1]bool
 	var aside, idle, changed bool
@@ -46,18 +45,19 @@ func newLegend(types *typefaces, panels []panel) legend {
 	}
 	for f := int(primitive.Conv); f >= 0; f-- {
 		if families[f] {
-			add(primitive.Family(f).String(), familySample(primitive.Family(f)))
+			add(primitive.Family(f).String(), lineSample, familySample(primitive.Family(f)))
 		}
 	}
 	if aside {
-		add("not in the output", func(p *page, at dot.Point) { p.stateSample(at, state{}) })
+		add("not in the output", nodeSample, func(p *page, at dot.Point) { p.stateSample(at, state{}) })
 	}
 	if idle {
-		add("without effect", func(p *page, at dot.Point) { p.stateSample(at, state{output: true, idle: true}) })
+		add("without effect", nodeSample, func(p *page, at dot.Point) { p.stateSample(at, state{output: true, idle: true}) })
 	}
 	if changed {
-		add("changed", func(p *page, at dot.Point) {
-			p.box(dot.Box{Center: dot.Point{X: at.X + signWidth/2, Y: at.Y}, Width: signWidth, Height: haloWidth}, haloWidth/2, halo, stroke{})
+		add("changed", lineSample, func(p *page, at dot.Point) {
+			at.X += lineSample / 2
+			p.box(dot.Box{Center: at, Width: lineSample, Height: haloWidth}, haloWidth/2, halo, stroke{})
 		})
 	}
 	return key
@@ -69,13 +69,13 @@ func familySample(f primitive.Family) func(*page, dot.Point) {
 		if f == primitive.Null {
 			s.dashes = nullDashes()
 		}
-		p.line(straight(at, dot.Point{X: at.X + signWidth, Y: at.Y}), s, false)
+		p.line(straight(at, dot.Point{X: at.X + lineSample, Y: at.Y}), s, false)
 	}
 }
 
 func (p *page) stateSample(at dot.Point, s state) {
 	outline, fill := stateStroke(s)
-	p.shape(canvas.Circle(sampleRadius), dot.Point{X: at.X + signWidth - sampleRadius, Y: at.Y}, fill, outline)
+	p.shape(canvas.Circle(nodeSample/2), dot.Point{X: at.X + nodeSample/2, Y: at.Y}, fill, outline)
 }
 
 // width returns how long the legend is in one row.
@@ -104,7 +104,7 @@ func (l legend) rows(width float64) []legend {
 func (p *page) legend(row legend, at dot.Point) {
 	for _, s := range row {
 		s.sample(p, at)
-		p.text(dot.Point{X: at.X + signWidth + signText, Y: at.Y}, canvas.Left, noteText, s.text)
+		p.text(dot.Point{X: at.X + s.sampleWidth + signText, Y: at.Y}, canvas.Left, noteText, s.text)
 		at.X += s.width + signGap
 	}
 }

@@ -30,29 +30,49 @@ func tint(hex string) string {
 	return fmt.Sprintf("#%02x%02x%02x", mix(c.R), mix(c.G), mix(c.B))
 }
 
-// writing is how a text looks.
-type writing struct {
-	points float64
-	bold   bool
-	color  string
-}
+// writing is a kind of text in the figures.
+type writing int
 
-// The writings of the figures.
-var (
-	titleText    = writing{12, true, ink}
-	subtitleText = writing{12, false, muted}
-	nameText     = writing{10, false, ink} // of nodes
-	idleText     = writing{10, false, faint}
-	indexText    = writing{7, false, ink} // subscripts
-	numberText   = writing{6.5, false, muted}
-	opText       = writing{9, false, ink}
-	changedText  = writing{9, true, ink}
-	nullText     = writing{9, false, muted}
-	wasText      = writing{7, false, muted}
-	noteText     = writing{8, false, muted} // legends and footers
+const (
+	titleText     writing = iota
+	subtitleText          // beside the title
+	nameText              // of nodes and panels
+	indexText             // a subscript to it
+	idleText              // of nodes without effect
+	idleIndexText         // a subscript to it
+	numberText            // of the inputs, in their corners
+	opText                // an operation's name
+	changedText           // one that changed
+	nullText              // one that is null
+	wasText               // what one was before
+	noteText              // legends, footers, captions
 )
 
-// fontFamily names a font for the invisible words in SVG files; PDF files name the embedded one.
+// look returns how a kind of text looks: its size in points, its weight and its colour.
+func (w writing) look() (points float64, style canvas.FontStyle, color string) {
+	const plain, bold = canvas.FontRegular, canvas.FontBold
+	row := [...]struct {
+		points float64
+		style  canvas.FontStyle
+		color  string
+	}{
+		titleText:     {12, bold, ink},
+		subtitleText:  {12, plain, muted},
+		nameText:      {10, plain, ink},
+		indexText:     {7, plain, ink},
+		idleText:      {10, plain, faint},
+		idleIndexText: {7, plain, faint},
+		numberText:    {6.5, plain, muted},
+		opText:        {9, plain, ink},
+		changedText:   {9, bold, ink},
+		nullText:      {9, plain, muted},
+		wasText:       {7, plain, muted},
+		noteText:      {8, plain, muted},
+	}[w]
+	return row.points, row.style, row.color
+}
+
+// fontFamily names a font for the invisible words in SVG files.
 const fontFamily = "sans-serif"
 
 // typefaces are the fonts that figures are written with.
@@ -70,11 +90,8 @@ func loadTypefaces() (*typefaces, error) {
 }
 
 func (t *typefaces) face(w writing) *canvas.FontFace {
-	style := canvas.FontRegular
-	if w.bold {
-		style = canvas.FontBold
-	}
-	return t.family.Face(w.points, style, canvas.Hex(w.color))
+	points, style, color := w.look()
+	return t.family.Face(points, style, canvas.Hex(color))
 }
 
 // width returns how wide a text is, in millimetres.
@@ -106,7 +123,8 @@ type label struct {
 func newPage(types *typefaces, width, height float64) *page {
 	c := canvas.New(width, height)
 	p := &page{canvas: c, pen: canvas.NewContext(c), types: types}
-	p.shape(canvas.Rectangle(width, height), dot.Point{}, paper, stroke{})
+	const over = 1.0 // past the edges, which may lie between two pixels
+	p.shape(canvas.Rectangle(width+2*over, height+2*over), dot.Point{X: -over, Y: -over}, paper, stroke{})
 	return p
 }
 
@@ -146,13 +164,12 @@ func (p *page) text(at dot.Point, align canvas.TextAlign, w writing, s string) {
 	}
 	p.pen.DrawText(start.X, start.Y, canvas.NewTextLine(face, s, canvas.Left))
 	descent := m.CapHeight / 3 // of an underscore or a g
-	box := dot.Box{Center: dot.Point{X: start.X + width/2, Y: start.Y + (m.CapHeight-descent)/2}, Width: width, Height: m.CapHeight + descent}
-	p.labels = append(p.labels, label{s, w, start, box})
+	middle := dot.Point{X: start.X + width/2, Y: start.Y + (m.CapHeight-descent)/2}
+	p.labels = append(p.labels, label{s, w, start, dot.Box{Center: middle, Width: width, Height: m.CapHeight + descent}})
 }
 
 // indexed writes a name with a subscript, such as c with k−1, around a point.
-func (p *page) indexed(at dot.Point, w writing, name, index string) {
-	sub := writing{indexText.points, false, w.color}
+func (p *page) indexed(at dot.Point, w writing, name string, sub writing, index string) {
 	whole := p.types.width(w, name) + p.types.width(sub, index)
 	p.text(dot.Point{X: at.X - whole/2, Y: at.Y}, canvas.Left, w, name)
 	p.text(dot.Point{X: at.X + whole/2, Y: at.Y - subscriptDrop}, canvas.Right, sub, index)

@@ -29,14 +29,19 @@ func (p *Painter) Transitions(ctx context.Context) (*Drawing, error) {
 	sheet.heading(head, dot.Point{X: margin, Y: top})
 	top -= titleHeight
 	right := margin + s.width() + schemeGap
-	sheet.text(dot.Point{X: margin, Y: top - partHeight/2}, canvas.Left, noteText, "(a) An operation may stay, or become any that its arrows lead to")
-	sheet.text(dot.Point{X: right, Y: top - partHeight/2}, canvas.Left, noteText, "(b) Multiply-adds of each, 128 channels, 32×32 pixels")
+	sheet.text(dot.Point{X: margin, Y: top - partHeight/2}, canvas.Left, noteText, schemeCaption)
+	sheet.text(dot.Point{X: right, Y: top - partHeight/2}, canvas.Left, noteText, barsCaption)
 	top -= partHeight
 	s.corner = dot.Point{X: margin, Y: top}
 	sheet.scheme(s)
 	sheet.bars(bars, dot.Point{X: right, Y: top})
 	return &Drawing{page: sheet, dot: transitionText(head, groups)}, nil
 }
+
+const (
+	schemeCaption = "(a) An operation may stay, or become any that its arrows lead to"
+	barsCaption   = "(b) Multiply-adds of each, 128 channels, 32×32 pixels"
+)
 
 // group is a set of operations that may all become one another.
 type group []primitive.ID
@@ -225,7 +230,8 @@ func transitionText(head heading, groups []group) string {
 	for _, g := range groups {
 		for i, id := range g {
 			color := id.Get().Family.Color()
-			s = append(s, fmt.Sprintf(`%s [style="rounded,filled", color="%s", fillcolor="%s", fixedsize=false, height=0.2]`, id, color, tint(color)))
+			s = append(s, fmt.Sprintf(`%s [style="rounded,filled", color="%s", fillcolor="%s", fixedsize=false, height=0.2]`,
+				id, color, tint(color)))
 			if i > 0 {
 				s = append(s, fmt.Sprintf("{ rank=same; %s -> %s [dir=both] }", g[i-1], id))
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image/png"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -68,8 +67,16 @@ func (d *Drawing) Write(w io.Writer, f Format) error {
 	return fmt.Errorf("drawing format %q: choose from svg, png, pdf, dot", f)
 }
 
-// writeSVG draws text as the outlines of its letters, so that every program shows the same (few but browsers read
-// embedded fonts), and lays the words over them, invisible, to be searched, selected and read aloud.
+// outlines renders text as the outlines of its letters. So every program shows the same, for many read no fonts that are
+// embedded in SVG files, and files hold no fonts, into which the library would write the time.
+type outlines struct{ canvas.Renderer }
+
+func (o outlines) RenderText(t *canvas.Text, m canvas.Matrix) {
+	const unhinted = 0
+	t.RenderAsPath(o.Renderer, m, unhinted)
+}
+
+// writeSVG lays the words over the figure, invisible, to be searched, selected and read aloud.
 func (p *page) writeSVG(w io.Writer) error {
 	options := svg.DefaultOptions
 	options.EmbedFonts = false
@@ -78,30 +85,25 @@ func (p *page) writeSVG(w io.Writer) error {
 	r.SetClass("words")
 	r.SetCustomStyle(".words{fill-opacity:0}")
 	for _, l := range p.labels {
-		face := p.types.family.Face(l.writing.points, canvas.FontRegular)
-		r.RenderText(canvas.NewTextLine(face, l.text, canvas.Left), canvas.Identity.Translate(l.start.X, l.start.Y))
+		line := canvas.NewTextLine(p.types.face(l.writing), l.text, canvas.Left)
+		r.RenderText(line, canvas.Identity.Translate(l.start.X, l.start.Y))
 	}
 	return r.Close()
 }
 
-// outlines is an SVG to which text is rendered as paths.
-type outlines struct{ *svg.SVG }
-
-func (o outlines) RenderText(t *canvas.Text, m canvas.Matrix) {
-	const unhinted = 0
-	t.RenderAsPath(o.SVG, m, unhinted)
-}
-
-// creationDate finds what changes from one writing of a PDF to the next.
-var creationDate = regexp.MustCompile(`/CreationDate \(D:\d{14}`)
-
+// writePDF sets the date of creation, the only thing that changes from one writing to the next, to a fixed one.
 func (p *page) writePDF(w io.Writer) error {
 	var b bytes.Buffer
 	r := pdf.New(&b, p.canvas.W, p.canvas.H, nil)
-	p.canvas.RenderTo(r)
+	p.canvas.RenderTo(outlines{r})
 	if err := r.Close(); err != nil {
 		return err
 	}
-	_, err := w.Write(creationDate.ReplaceAll(b.Bytes(), []byte("/CreationDate (D:20200101000000")))
+	const key, digits = "/CreationDate(D:", "20200101000000"
+	file := b.Bytes()
+	if at := bytes.Index(file, []byte(key)); at >= 0 {
+		copy(file[at+len(key):], digits)
+	}
+	_, err := w.Write(file)
 	return err
 }

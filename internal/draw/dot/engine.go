@@ -7,6 +7,7 @@
 package dot
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -19,7 +20,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 )
 
-//go:generate sh -c "cp $(go list -m -f '{{.Dir}}' github.com/goccy/go-graphviz)/internal/wasm/graphviz.wasm . && chmod 644 graphviz.wasm"
+//go:generate sh -c "cp $(go list -m -f {{.Dir}} github.com/goccy/go-graphviz)/internal/wasm/graphviz.wasm ."
 
 //go:embed graphviz.wasm
 var program []byte
@@ -45,7 +46,7 @@ func Start(ctx context.Context, cacheFolder string) (*Engine, error) {
 	}
 	e.runtime = wazero.NewRuntimeWithConfig(ctx, config)
 	if err := e.start(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting Graphviz: %w", err), e.Close())
+		return nil, cmp.Or(fmt.Errorf("starting Graphviz: %w", err), e.Close())
 	}
 	return e, nil
 }
@@ -116,7 +117,7 @@ func (e *Engine) plugins(ctx context.Context) (uint32, error) {
 func (e *Engine) Close() error {
 	err := e.runtime.Close(context.Background())
 	if e.cache != nil {
-		err = errors.Join(err, e.cache.Close(context.Background()))
+		err = cmp.Or(err, e.cache.Close(context.Background()))
 	}
 	return err
 }
@@ -141,7 +142,7 @@ func (e *Engine) render(ctx context.Context, graph string) (plain string, err er
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, e.do(ctx, "free", uint64(address))) }()
+	defer func() { err = cmp.Or(err, e.do(ctx, "free", uint64(address))) }()
 	engine := address + uint32(len(graph)) + 1
 	format := engine + uint32(len("dot")) + 1
 	result := format + uint32(len("plain")) + 1
@@ -153,11 +154,11 @@ func (e *Engine) render(ctx context.Context, graph string) (plain string, err er
 	if g == 0 {
 		return "", fmt.Errorf("the graph is not valid DOT: %s", e.lastError(ctx))
 	}
-	defer func() { err = errors.Join(err, e.do(ctx, "agclose", g)) }()
+	defer func() { err = cmp.Or(err, e.do(ctx, "agclose", g)) }()
 	if err := e.must(ctx, "gvLayout", e.gvc, g, uint64(engine)); err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, e.must(ctx, "gvFreeLayout", e.gvc, g)) }()
+	defer func() { err = cmp.Or(err, e.must(ctx, "gvFreeLayout", e.gvc, g)) }()
 	if err := e.must(ctx, "gvRenderData", e.gvc, g, uint64(format), uint64(result), uint64(result)+4); err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package dot
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -41,7 +42,7 @@ func parse(plain string) (*Layout, error) {
 			continue
 		}
 		if err := l.add(fields); err != nil {
-			return nil, fmt.Errorf("Graphviz's layout, line %q: %w", strings.TrimSpace(line), err)
+			return nil, fmt.Errorf("reading Graphviz's layout, line %q: %w", strings.TrimSpace(line), err)
 		}
 	}
 	return l, nil
@@ -79,12 +80,12 @@ func (l *Layout) add(fields []string) error {
 		}
 		l.Edges = append(l.Edges, e)
 	default:
-		return fmt.Errorf("unknown line")
+		return errors.New("unknown line")
 	}
 	return nil
 }
 
-var errShort = fmt.Errorf("too short")
+var errShort = errors.New("too short")
 
 // lengths reads count numbers from fields[from:], in millimetres.
 func lengths(fields []string, from, count int) ([]float64, error) {
