@@ -38,7 +38,7 @@ func ForNodes(nodes int) (Name, error) {
 	case 5:
 		return LooseEnd, nil
 	}
-	return "", fmt.Errorf("no shipped checkpoint fits %d nodes, only 4 and 5: train one with nat search --steps %d and give it as --model-path", nodes, nodes)
+	return "", fmt.Errorf("no shipped checkpoint fits %d nodes, only 4 and 5: train one with nat search --nodes %d and give it as --model-path", nodes, nodes)
 }
 
 // Named returns the shipped checkpoint that a path means where no such file exists: pretrained/fully_connect.pt and

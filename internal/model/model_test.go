@@ -17,7 +17,7 @@ import (
 func small(t testing.TB, opType supernet.OpType, layers int) *Model {
 	t.Helper()
 	m, err := New(
-		supernet.Config{OpType: opType, Nodes: opType.DefaultNodes(), Channels: 2, Layers: layers, Classes: 7, ImageChannels: 3, ImageSize: 8},
+		supernet.Config{OpType: opType, Nodes: opType.DefaultNodes(), Channels: 2, Layers: layers, Classes: 7, ImageChannels: 3, ImageSize: defaultImageSize},
 		policy.Config{Embedding: 3, Features: 6, Hidden: 5},
 	)
 	if err != nil {
@@ -73,7 +73,7 @@ func TestSizesFromShapes(t *testing.T) {
 	for _, opType := range []supernet.OpType{supernet.FullyConcat, supernet.LooseEnd} {
 		want := small(t, opType, 5)
 		f := without(want.File(), func(string) bool { return false })
-		f.Metadata = map[string]string{"image_size": "8", "written_by": "another program"}
+		f.Metadata = map[string]string{"image_size": "32", "written_by": "another program"}
 		for _, name := range []string{"arch_normal_master.gc1.weight", "stem.1.running_mean", "stem.1.num_batches_tracked", StatePrefix + "x"} {
 			f.Tensors = append(f.Tensors, checkpoint.Tensor{Name: name, Shape: []int{1}, Data: []float32{1}})
 		}
@@ -89,6 +89,20 @@ func TestSizesFromShapes(t *testing.T) {
 			t.Errorf("training is %+v, want the defaults %+v", got.Training, want)
 		}
 	}
+}
+
+// TestPyTorchFile reads what the published program reads and writes: names and shapes alone.
+func TestPyTorchFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "checkpoint.pt")
+	want := small(t, supernet.LooseEnd, 3)
+	if err := checkpoint.WritePyTorch(path, want.File()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Load(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkEqual(t, got, want)
 }
 
 func TestOpType(t *testing.T) {
