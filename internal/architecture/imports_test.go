@@ -23,11 +23,15 @@ const module = "nat"
 var allowed = map[string][]string{
 	"cmd/nat": {"internal/cli"},
 	"internal/cli": {
-		"genotypes", "pretrained", "internal/search", "internal/derive", "internal/draw", "internal/model",
+		"genotypes", "pretrained", "internal/bench", "internal/search", "internal/derive", "internal/draw", "internal/model",
 		"internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset", "internal/checkpoint", "internal/genotype",
 		"internal/primitive", "internal/atomicfile", "internal/random",
 	},
 
+	"internal/bench": {
+		"bench", "internal/supernet", "internal/policy", "internal/graph", "internal/dataset", "internal/genotype",
+		"internal/primitive", "internal/random",
+	},
 	"internal/search": {
 		"internal/derive", "internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy",
 		"internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder", "internal/genotype",
@@ -62,6 +66,7 @@ var allowed = map[string][]string{
 	"genotypes":           {"internal/genotype", "internal/primitive"},
 	"pretrained":          {"internal/checkpoint"},
 	"data":                {},
+	"bench":               {},
 	"internal/dataset":    {"data", "internal/pickle", "internal/atomicfile", "internal/random"},
 	"internal/checkpoint": {"internal/pickle", "internal/atomicfile"},
 	"internal/runfolder":  {"internal/atomicfile"},
@@ -88,7 +93,7 @@ var only = map[string][]string{
 	"golang.org/x/term":                 {"internal/cli"},
 	"github.com/goccy/go-graphviz":      {"internal/draw"},
 	"github.com/tdewolff/canvas":        {"internal/draw"},
-	"gorgonia.org/gorgonia":             {"internal/graph", "internal/block", "internal/policy", "internal/supernet", "internal/network", "internal/search"},
+	"gorgonia.org/gorgonia":             {"internal/graph", "internal/block", "internal/policy", "internal/supernet", "internal/network", "internal/search", "internal/bench"},
 }
 
 // source is a file of the program, not of its tests.
