@@ -131,8 +131,8 @@ func (t *derivation) checkImages() error {
 			return fmt.Errorf("%s has no images to evaluate on", m.Name)
 		}
 		if len(m.Classes) != c.Classes || m.Channels != c.ImageChannels || m.Height != c.ImageSize || m.Width != c.ImageSize {
-			return fmt.Errorf("the checkpoint is for %d classes and images of %d×%d pixels, but %s has %d classes and %d×%d pixels: give the data that it was trained on",
-				c.Classes, c.ImageSize, c.ImageSize, m.Name, len(m.Classes), m.Height, m.Width)
+			return fmt.Errorf("the checkpoint is for %d classes and images of %d×%d pixels, but %s has %d classes and %d×%d pixels: "+
+				"give the data that it was trained on", c.Classes, c.ImageSize, c.ImageSize, m.Name, len(m.Classes), m.Height, m.Width)
 		}
 	}
 	return nil
@@ -219,7 +219,8 @@ func hasParameters(c genotype.Cell, inputStride int) bool {
 }
 
 // errCutOff says that no transformation can be returned.
-var errCutOff = errors.New("null edges cut the output of one of its cells off from the cell's inputs, and no transformation that mends it and costs no more was found: put another operation in place of a null")
+var errCutOff = errors.New("null edges cut the output of one of its cells off from the cell's inputs, and no transformation " +
+	"that mends it and costs no more was found: put another operation in place of a null")
 
 // choices puts together, by edge, what the policy said and what was chosen.
 func choices(input, output genotype.Cell, d policy.Distribution) []Choice {

@@ -133,7 +133,10 @@ func (s *probableSearch) after(p *partial) []*partial {
 		if least := sum(next.cost, s.least[i+1]); !s.anyCost && (least.Parameters > 0 || least.MAdds > 0) {
 			continue
 		}
-		if next.decided == normal && !next.fed.any(s.cells[0].Concat) || next.decided == len(s.edges) && !next.fed.any(s.cells[1].Concat) {
+		if next.decided == normal && !next.fed.any(s.cells[0].Concat) {
+			continue
+		}
+		if next.decided == len(s.edges) && !next.fed.any(s.cells[1].Concat) {
 			continue
 		}
 		if next.decided == normal {

@@ -110,12 +110,15 @@ func (meta metadata) opType(nodes int, named supernet.OpType) (supernet.OpType, 
 			return usual, nil
 		}
 	}
-	return "", fmt.Errorf("a supernet of %d nodes may be %s or %s, and it doesn't say which: give the op type", nodes, supernet.FullyConcat, supernet.LooseEnd)
+	return "", fmt.Errorf("a supernet of %d nodes may be %s or %s, and it doesn't say which: give the op type",
+		nodes, supernet.FullyConcat, supernet.LooseEnd)
 }
 
 // completePolicy fills in the options of a policy, which no shape tells.
 func (meta metadata) completePolicy(c *policy.Config) error {
-	for key, option := range map[string]*bool{keyNormaliseFeatures: &c.NormaliseFeatures, keyNormaliseAdjacency: &c.NormaliseAdjacency} {
+	for key, option := range map[string]*bool{
+		keyNormaliseFeatures: &c.NormaliseFeatures, keyNormaliseAdjacency: &c.NormaliseAdjacency,
+	} {
 		text, ok := meta[key]
 		if !ok {
 			continue
@@ -138,7 +141,9 @@ func (meta metadata) completePolicy(c *policy.Config) error {
 
 // training returns how the model was trained, with the defaults for what isn't said.
 func (meta metadata) training() (Training, error) {
-	t := Training{Seed: DefaultSeed, TrainPortion: DefaultTrainPortion, Dataset: meta[keyDataset], Fingerprint: meta[keyFingerprint]}
+	t := Training{
+		Seed: DefaultSeed, TrainPortion: DefaultTrainPortion, Dataset: meta[keyDataset], Fingerprint: meta[keyFingerprint],
+	}
 	var err error
 	if text, ok := meta[keySeed]; ok {
 		if t.Seed, err = strconv.ParseUint(text, 10, 64); err != nil {

@@ -49,7 +49,8 @@ func supernetConfig(t tensors, meta metadata, opType supernet.OpType) (supernet.
 		edges = max(edges, edge+1)
 	}
 	if c.Nodes = nodesOf(edges); c.Nodes == 0 {
-		return c, fmt.Errorf("its cells have %d edges, which no number of nodes has: is a tensor cells.N._ops.%d… surplus?", edges, max(edges-1, 0))
+		return c, fmt.Errorf("its cells have %d edges, which no number of nodes has: is a tensor cells.N._ops.%d… surplus?",
+			edges, max(edges-1, 0))
 	}
 	if err := meta.complete(&c, opType); err != nil {
 		return c, err
@@ -116,8 +117,8 @@ func (t tensors) enoughFor(c supernet.Config) error {
 		needed += edges * bank(channels)
 	}
 	if values < needed {
-		return fmt.Errorf("it holds %d weights, too few for a supernet of %d layers, %d nodes and %d init channels, as its tensors' names and shapes say: it is cut short or damaged",
-			values, c.Layers, c.Nodes, c.Channels)
+		return fmt.Errorf("it holds %d weights, too few for a supernet of %d layers, %d nodes and %d init channels, "+
+			"as its tensors' names and shapes say: it is cut short or damaged", values, c.Layers, c.Nodes, c.Channels)
 	}
 	return nil
 }
@@ -142,8 +143,9 @@ func policyConfig(t tensors, meta metadata) (policy.Config, error) {
 		return c, err
 	}
 	// The sizes are dimensions of different tensors: their products must be in the file too.
-	if len(t[policy.Prefix+"gc2.weight"].Data) < c.Hidden*c.Hidden || len(t[policy.Prefix+"gc1.weight"].Data) < c.Features*c.Hidden ||
-		len(t[policy.Prefix+"emb_attn.weight"].Data) < 2*c.Embedding*c.Features {
+	values := func(name string) int { return len(t[policy.Prefix+name].Data) }
+	if values("gc2.weight") < c.Hidden*c.Hidden || values("gc1.weight") < c.Features*c.Hidden ||
+		values("emb_attn.weight") < 2*c.Embedding*c.Features {
 		return c, fmt.Errorf("the shapes of %s* don't fit one another: %d numbers an embedding, %d features, %d hidden units",
 			policy.Prefix, c.Embedding, c.Features, c.Hidden)
 	}
