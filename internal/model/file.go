@@ -105,7 +105,7 @@ func fill(parameters []*graph.Parameter, t tensors) error {
 	}
 	if len(unused) > 0 {
 		name := slices.Min(slices.Collect(maps.Keys(unused)))
-		return fmt.Errorf("tensor %s is surplus: nothing in a model of these sizes has that name", name)
+		return fmt.Errorf("tensor %.80q is surplus: nothing in a model of these sizes has that name", name)
 	}
 	return nil
 }

@@ -96,8 +96,8 @@ func nodesOf(edges int) int {
 	return n
 }
 
-// enoughFor checks that t has as many weights as the banks of a supernet, before the memory for one is asked for. The
-// banks are most of a supernet.
+// enoughFor checks that t has as many weights as the banks and the classifier of a supernet, before the memory for one is
+// asked for. Those are most of a supernet.
 func (t tensors) enoughFor(c supernet.Config) error {
 	values := 0
 	for _, tensor := range t {
@@ -116,6 +116,7 @@ func (t tensors) enoughFor(c supernet.Config) error {
 		}
 		needed += edges * bank(channels)
 	}
+	needed += c.Classes * c.Nodes * channels
 	if values < needed {
 		return fmt.Errorf("it holds %d weights, too few for a supernet of %d layers, %d nodes and %d init channels, "+
 			"as its tensors' names and shapes say: it is cut short or damaged", values, c.Layers, c.Nodes, c.Channels)
