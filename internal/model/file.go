@@ -100,7 +100,12 @@ func fill(parameters []*graph.Parameter, t tensors) error {
 		if !slices.Equal(tensor.Shape, p.Shape) {
 			return fmt.Errorf("tensor %s has shape %v, where its place needs %v", p.Name, tensor.Shape, p.Shape)
 		}
-		copy(p.Data, tensor.Data)
+		for i, x := range tensor.Data {
+			if x-x != 0 { // only of infinities and NaN
+				return fmt.Errorf("tensor %s holds %v: its training went wrong, or the file is damaged", p.Name, x)
+			}
+			p.Data[i] = x
+		}
 		delete(unused, p.Name)
 	}
 	if len(unused) > 0 {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -178,6 +179,9 @@ func TestBadCheckpoints(t *testing.T) {
 	say := func(key, value string) edit {
 		return func(f *checkpoint.File) { f.Metadata[key] = value }
 	}
+	poison := func(name string, x float64) edit {
+		return func(f *checkpoint.File) { f.ByName()[name].Data[1] = float32(x) }
+	}
 	bare := func(e edit) edit { // without metadata, which would contradict first
 		return func(f *checkpoint.File) {
 			e(f)
@@ -196,6 +200,8 @@ func TestBadCheckpoints(t *testing.T) {
 		"one surplus":         {add("cells.1.preprocess2.op.1.weight"), `"cells.1.preprocess2.op.1.weight" is surplus`},
 		"a surplus edge":      {add("cells.1._ops.14._ops.9.op.1.weight"), "15 edges"},
 		"a surplus cell":      {bare(add("cells.99._ops.1._ops.9.op.1.weight")), "too few for a supernet of 100 layers"},
+		"NaN":                 {poison("cells.0.preprocess1.op.1.weight", math.NaN()), "preprocess1.op.1.weight holds NaN"},
+		"infinite":            {poison("arch_transformer.fc.bias", math.Inf(-1)), "arch_transformer.fc.bias holds -Inf"},
 		"misshapen":           {reshape("classifier.bias", 8), "classifier.bias has shape [8], where its place needs [7]"},
 		"stem":                {reshape("stem.0.weight", 7, 3, 3, 3), "stem.0.weight has shape [7 3 3 3]"},
 		"wide stem":           {bare(reshape("stem.0.weight", 3*512, 3, 3, 3)), "too few for a supernet of 3 layers, 4 nodes and 512 init channels"},
