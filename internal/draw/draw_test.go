@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"nat/internal/draw/dot"
@@ -482,4 +483,28 @@ func BenchmarkCell(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestPaintersAreShared draws with one painter from several goroutines, for the race detector too.
+func TestPaintersAreShared(t *testing.T) {
+	p, g := painter(t), architectures(t)["DARTS"]
+	first, err := p.Cell(context.Background(), g, Normal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := written(t, first, SVG)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			var b bytes.Buffer
+			d, err := p.Cell(context.Background(), g, Normal)
+			if err == nil {
+				err = d.Write(&b, SVG)
+			}
+			if err != nil || !bytes.Equal(b.Bytes(), want) {
+				t.Errorf("another drawing, or error %v", err)
+			}
+		})
+	}
+	wg.Wait()
 }
