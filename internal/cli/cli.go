@@ -102,7 +102,7 @@ expression "Genotype(…)".`,
 	root.SetGlobalNormalizationFunc(kebabCase)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return flagError(c, args, err) })
 	root.SetHelpCommand(helpCommand())
-	root.AddCommand(p.opsCommand(), p.downloadCommand(),
+	root.AddCommand(p.searchCommand(), p.opsCommand(), p.downloadCommand(),
 		p.versionCommand(), p.completionCommand())
 	return root
 }

@@ -1,0 +1,245 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"nat/internal/dataset"
+	"nat/internal/genotype"
+	"nat/internal/graph"
+	"nat/internal/search"
+	"nat/internal/supernet"
+)
+
+// searchSettings are the flags of nat search.
+type searchSettings struct {
+	options           search.Options // Supernet.OpType and Supernet.Nodes are zero where they aren't given
+	data, url         string
+	save, resume      string
+	maxHours          float64
+	checkpointMinutes float64
+	threads           int
+	json              bool
+}
+
+func (p *program) searchCommand() *cobra.Command {
+	var s searchSettings
+	c := &cobra.Command{
+		Use:   "search",
+		Short: "Train the supernet and the policy that transforms architectures",
+		Long: `Train, on CIFAR-10, a supernet that shares its weights among all architectures, and the policy that transforms them: each
+epoch first the one, then the other. The run folder gets settings, metrics (metrics.jsonl, and events for TensorBoard),
+checkpoints (the latest, and the best by the accuracy of transformed architectures), and every --test-freq epochs a random
+architecture with its best transformation.
+
+An interrupt, a signal to terminate or the end of --max-hours stops the run after the step at hand, with a checkpoint.
+--resume continues it so that the result is the one of a run that was never stopped, to the bit. Of its settings only
+--epochs may then be given, and raised.`,
+		Example: `  nat search --op-type fully-concat
+  nat search --op-type loose-end --init-channels 8 --epochs 20 --max-hours 5 --save runs/small
+  nat search --resume runs/small --epochs 40`,
+		Args: noArguments,
+	}
+	s.define(c.Flags())
+	p.acceptPublished(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := exclusive(c, "save", "resume"); err != nil {
+			return err
+		}
+		if s.resume != "" {
+			return p.resumeSearch(c, s)
+		}
+		return p.startSearch(c, s)
+	}
+	return c
+}
+
+func (s *searchSettings) define(flags *pflag.FlagSet) {
+	defineOptions(flags, &s.options)
+	flags.StringVar(&s.data, "data", "", "`folder` or archive of CIFAR-10, or sample for the embedded sample, instead of the user's cache")
+	flags.StringVar(&s.url, "url", "", "`address` to download CIFAR-10 from where the cache lacks it; so does "+dataset.URLVariable)
+	flags.StringVar(&s.save, "save", "", "run `folder`, which must not exist, instead of the next runs/search-N")
+	flags.StringVar(&s.resume, "resume", "", "run `folder` to continue")
+	realNumber(flags, &s.maxHours, "max-hours", 0, 0, 1e6, "hours after which to stop with a checkpoint; 0: never")
+	realNumber(flags, &s.checkpointMinutes, "checkpoint-minutes", 5, 0, 1e6, "minutes between checkpoints within an epoch; 0: none there")
+	threadsFlag(flags, &s.threads)
+	jsonFlag(flags, &s.json)
+}
+
+// defineOptions defines the flags that a search's result depends on, and sets their published defaults.
+func defineOptions(flags *pflag.FlagSet, o *search.Options) {
+	*o = search.Default(supernet.FullyConcat)
+	d := *o
+	o.Supernet.OpType = ""
+	opTypeFlag(flags, &o.Supernet.OpType, "kind of supernet (default fully-concat)")
+	wholeNumber(flags, &o.Supernet.Nodes, "nodes", 0, 1, genotype.MaxNodes, "intermediate nodes of a cell (default 4, of loose-end 5)")
+	wholeNumber(flags, &o.Supernet.Channels, "init-channels", d.Supernet.Channels, 1, 512, "channels of the first cells")
+	wholeNumber(flags, &o.Supernet.Layers, "layers", d.Supernet.Layers, 1, 100, "cells")
+	wholeNumber(flags, &o.Epochs, "epochs", d.Epochs, 1, 1_000_000, "epochs")
+	batchSizeFlag(flags, &o.BatchSize)
+	realNumber(flags, &o.TrainPortion, "train-portion", d.TrainPortion, 0, 1, "part of the training set that trains the supernet")
+	realNumber(flags, &o.Weights.Rate, "learning-rate", d.Weights.Rate, 0, 100, "of the supernet")
+	realNumber(flags, &o.Weights.RateMin, "learning-rate-min", d.Weights.RateMin, 0, 100, "what it falls to along a cosine")
+	realNumber(flags, &o.Weights.Momentum, "momentum", d.Weights.Momentum, 0, 1, "of the supernet")
+	realNumber(flags, &o.Weights.Decay, "weight-decay", d.Weights.Decay, 0, 100, "of the supernet")
+	realNumber(flags, &o.Theta.Rate, "transformer-learning-rate", d.Theta.Rate, 0, 100, "of the policy")
+	realNumber(flags, &o.Theta.Decay, "transformer-weight-decay", d.Theta.Decay, 0, 100, "of the policy")
+	realNumber(flags, &o.Theta.EntropyWeight, "entropy-coeff", d.Theta.EntropyWeight, 0, 100, "weight of the policy's entropy")
+	realNumber(flags, &o.Theta.BaselineDecay, "gamma", d.Theta.BaselineDecay, 0, 1, "decay of the baseline of rewards")
+	wholeNumber(flags, &o.Policy.Embedding, "edge-hid", d.Policy.Embedding, 1, 1<<14, "numbers in the policy's embedding of an operation")
+	wholeNumber(flags, &o.Policy.Features, "transformer-nfeat", d.Policy.Features, 1, 1<<14, "features of a node in the policy")
+	wholeNumber(flags, &o.Policy.Hidden, "transformer-nhid", d.Policy.Hidden, 1, 1<<14, "hidden features of a node in the policy")
+	realNumber(flags, &o.Policy.Dropout, "transformer-dropout", d.Policy.Dropout, 0, 1, "of the policy's hidden features")
+	wholeNumber(flags, &o.Trials.Every, "test-freq", d.Trials.Every, 1, 1_000_000, "epochs between trials of the policy")
+	wholeNumber(flags, &o.Trials.Candidates, "n-archs", d.Trials.Candidates, 1, 100_000, "transformations in a trial")
+	wholeNumber(flags, &o.Trials.Images, "images", d.Trials.Images, 0, 10_000_000, "images that a trial chooses on; 0 takes all")
+	seedFlag(flags, &o.Seed)
+	alias(flags, "nodes", "num-nodes")
+	alias(flags, "transformer-learning-rate", "arch-learning-rate")
+	alias(flags, "transformer-weight-decay", "arch-weight-decay")
+}
+
+// alias lets a flag be given by another name, which --help doesn't show.
+func alias(flags *pflag.FlagSet, name, other string) {
+	f := *flags.Lookup(name)
+	f.Name, f.Hidden = other, true
+	flags.AddFlag(&f)
+}
+
+// garbagePercent is how much garbage there may be, in percent of what lives, while a search runs.
+const garbagePercent = 15
+
+// startSearch begins a search in a new run folder.
+func (p *program) startSearch(c *cobra.Command, s searchSettings) error {
+	o := s.options
+	if o.Supernet.OpType == "" {
+		o.Supernet.OpType = supernet.FullyConcat
+	}
+	if o.Supernet.Nodes == 0 {
+		o.Supernet.Nodes = o.Supernet.OpType.DefaultNodes()
+	}
+	if err := o.Validate(); err != nil {
+		return usagef(c, "%s", err)
+	}
+	set, err := p.searchData(c.Context(), s)
+	if err != nil {
+		return err
+	}
+	o.Supernet.Classes, o.Supernet.ImageChannels, o.Supernet.ImageSize = len(set.Train.Classes), set.Train.Channels, set.Train.Height
+	return p.runSearch(c.Context(), s, set, func(r search.Resources) (*search.Search, error) {
+		return search.Start(s.save, o, r)
+	})
+}
+
+// resumeSearch continues the search in a run folder.
+func (p *program) resumeSearch(c *cobra.Command, s searchSettings) error {
+	config, err := search.ReadConfig(s.resume)
+	if err != nil {
+		return err
+	}
+	epochs, err := agree(c, config.Settings)
+	if err != nil {
+		return err
+	}
+	if !c.Flags().Changed("data") {
+		s.data = config.Source
+	}
+	set, err := p.searchData(c.Context(), s)
+	if err != nil {
+		return err
+	}
+	return p.runSearch(c.Context(), s, set, func(r search.Resources) (*search.Search, error) {
+		return search.Resume(s.resume, epochs, r)
+	})
+}
+
+// agree checks that the flags given with --resume say what the run's settings say, and returns the number of epochs, which
+// alone may differ.
+func agree(c *cobra.Command, stored search.Options) (epochs int, err error) {
+	epochs = stored.Epochs
+	var o search.Options
+	flags := pflag.NewFlagSet("settings", pflag.ContinueOnError)
+	defineOptions(flags, &o)
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if flags.Lookup(f.Name) == nil || err != nil {
+			return
+		}
+		o = stored
+		if err = flags.Set(f.Name, f.Value.String()); err != nil {
+			return
+		}
+		if f.Name == "epochs" {
+			epochs = o.Epochs
+		} else if o != stored {
+			err = usagef(c, "--%s %s is not what the run was begun with: leave it out, or start a search of its own", f.Name, f.Value)
+		}
+	})
+	return epochs, err
+}
+
+// searchData opens the data set, which is downloaded where it is asked for by no name and the cache lacks it.
+func (p *program) searchData(ctx context.Context, s searchSettings) (*dataset.Set, error) {
+	bar := p.newProgress("downloading CIFAR-10", true)
+	defer bar.close()
+	return dataset.Open(ctx, dataset.OpenOptions{Data: s.data, Download: &dataset.DownloadOptions{URL: s.url, Progress: bar.report}})
+}
+
+// runSearch runs a search that begin starts or resumes, and says what became of it.
+func (p *program) runSearch(ctx context.Context, s searchSettings, set *dataset.Set, begin func(search.Resources) (*search.Search, error)) (err error) {
+	// Most of the memory lives as long as the run, and little garbage comes with a step: by default Go would let it grow
+	// until it is as much as all the rest.
+	defer debug.SetGCPercent(debug.SetGCPercent(garbagePercent))
+	device := graph.NewCPU(s.threads)
+	defer device.Close()
+	view := p.newSearchView()
+	defer view.close()
+	run, err := begin(search.Resources{
+		Data: set, Device: device, Observer: view,
+		SaveEvery:  time.Duration(s.checkpointMinutes * float64(time.Minute)),
+		Provenance: provenance(s),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, run.Close()) }()
+	view.begin(run, set, s.threads)
+	if s.maxHours > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, time.Duration(s.maxHours*float64(time.Hour)))
+		defer stop()
+	}
+	err = run.Run(ctx)
+	view.close()
+	stopped := ctx.Err() != nil && errors.Is(err, ctx.Err())
+	if err != nil && !stopped {
+		return err
+	}
+	if stopped {
+		p.note("stopped; to go on: nat search --resume %s", run.Folder())
+	}
+	if err := p.printSearch(run, view, s.json); err != nil {
+		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil // as it was asked to
+	}
+	return err
+}
+
+// provenance says where a run's numbers come from. A path is kept whole, so that the run can be resumed from anywhere.
+func provenance(s searchSettings) search.Provenance {
+	source := s.data
+	if source != "" && source != dataset.SampleName {
+		if whole, err := filepath.Abs(source); err == nil {
+			source = whole
+		}
+	}
+	return search.Provenance{Version: buildVersion().Version, Command: os.Args, Source: source}
+}
