@@ -3,12 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"nat/internal/dataset"
 	"nat/internal/draw"
-	"nat/internal/runfolder"
 	"nat/internal/search"
 )
 
@@ -134,7 +134,7 @@ func (v *searchView) line(format string, values ...any) {
 func (v *searchView) draw(t *search.Trial) {
 	painter, err := newPainter()
 	if err == nil {
-		_, err = painter.SavePair(context.Background(), runfolder.At(v.folder).File("drawings"), t.Input, t.Output, []draw.Format{draw.SVG})
+		_, err = painter.SavePair(context.Background(), filepath.Join(v.folder, "drawings"), t.Input, t.Output, []draw.Format{draw.SVG})
 		_ = painter.Close() // nothing is lost if it fails
 	}
 	if err != nil {
@@ -162,8 +162,7 @@ func (p *program) printSearch(run *search.Search, v *searchView, json bool) erro
 	epochs, _, _ := run.Position()
 	r := searchResult{
 		Folder: run.Folder(), Complete: epochs >= run.Options().Epochs, Epochs: epochs,
-		Checkpoint: runfolder.At(run.Folder()).File(runfolder.LatestName), Best: runfolder.At(run.Folder()).File(runfolder.BestName),
-		Weights: v.weights, Policy: v.policy, Trial: v.trial, PeakMemory: search.PeakMemory(),
+		Checkpoint: run.Latest(), Best: run.Best(), Weights: v.weights, Policy: v.policy, Trial: v.trial, PeakMemory: search.PeakMemory(),
 	}
 	if json {
 		return p.printJSON(r)

@@ -193,5 +193,12 @@ func fromCheckpoint(f *checkpoint.File, o Options, r Resources) (*Search, error)
 // Folder returns the path of the run folder.
 func (s *Search) Folder() string { return s.folder.Path() }
 
+// Latest returns the path of the latest checkpoint, and Best that of the epoch whose transformed architectures were the most
+// accurate. They are there once an epoch is done.
+func (s *Search) Latest() string { return s.folder.File(runfolder.LatestName) }
+
+// Best returns the path of the best checkpoint; see Latest.
+func (s *Search) Best() string { return s.folder.File(runfolder.BestName) }
+
 // Close gives the run folder up.
 func (s *Search) Close() error { return s.folder.Close() }
