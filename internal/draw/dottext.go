@@ -12,20 +12,20 @@ import (
 type reader int
 
 const (
-	forLayout  reader = iota // Graphviz, here: lines without arrowheads, which we draw
-	forReading               // the user, and programs that read DOT
+	forLayout  reader = iota // Graphviz, here: boxes of exactly our size, lines without arrowheads, which we draw
+	forReading               // the user's Graphviz, whose fonts are its own: boxes may grow
 )
 
 const millimetresPerInch = 25.4
 
 // graphText wraps statements into a directed graph with that title, empty for none.
-func graphText(title string, statements []string) string {
+func graphText(title string, r reader, statements []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "digraph %s {\n", quote(title))
 	for _, s := range slices.Concat([]string{
 		fmt.Sprintf("graph [rankdir=LR, nodesep=%.3f, ranksep=%.3f]", rowGap/millimetresPerInch, columnGap/millimetresPerInch),
 		fmt.Sprintf("graph [label=%s, labelloc=t, bgcolor=white, fontname=Helvetica, fontsize=12]", quote(title)),
-		"node [shape=box, fixedsize=true, fontname=Helvetica, fontsize=9]",
+		fmt.Sprintf(`node [shape=box, fixedsize=%t, margin="0.06,0.02", fontname=Helvetica, fontsize=9]`, r == forLayout),
 		"edge [arrowsize=0.6]",
 	}, statements) {
 		fmt.Fprintf(&b, "\t%s;\n", s)

@@ -90,7 +90,7 @@ func (p *Painter) Cell(ctx context.Context, g genotype.Genotype, kind Kind) (*Dr
 		return nil, err
 	}
 	f := figure{heading: heading{title(g), string(kind) + " cell"}, panels: []panel{{diagram: d}}}
-	return &Drawing{page: f.compose(p.types), dot: graphText(f.heading.String(), d.statements("", forReading))}, nil
+	return &Drawing{page: f.compose(p.types), dot: graphText(f.heading.String(), forReading, d.statements("", forReading))}, nil
 }
 
 // place asks Graphviz where the diagram's nodes and lines lie.
@@ -99,7 +99,7 @@ func (p *Painter) place(ctx context.Context, d *diagram) error {
 	if err != nil {
 		return err
 	}
-	d.layout, err = engine.Layout(ctx, graphText("", d.statements("", forLayout)))
+	d.layout, err = engine.Layout(ctx, graphText("", forLayout, d.statements("", forLayout)))
 	return err
 }
 

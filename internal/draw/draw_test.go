@@ -390,7 +390,8 @@ func TestRefusals(t *testing.T) {
 		"pair input":  func() (*Drawing, error) { return p.Pair(ctx, bad, good, Reduce) },
 		"pair output": func() (*Drawing, error) { return p.Pair(ctx, good, bad, Reduce) },
 	} {
-		if _, err := draw(); err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "reduce cell of DARTS") {
+		_, err := draw()
+		if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "reduce cell of DARTS") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

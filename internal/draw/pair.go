@@ -126,5 +126,5 @@ func (f figure) text() string {
 		s = append(s, fmt.Sprintf("subgraph cluster_%s {\n\t\tlabel=%s;\n\t\t%s;\n\t}",
 			name, quote(q.name), strings.Join(q.diagram.statements(name+"_", forReading), ";\n\t\t")))
 	}
-	return graphText(f.heading.String()+"\n"+f.footer, s)
+	return graphText(f.heading.String()+"\n"+f.footer, forReading, s)
 }

@@ -226,12 +226,11 @@ func stepStroke() stroke { return stroke{color: muted, width: 0.4} }
 
 // transitionText returns the scheme as a graph in the DOT language: where its arrows lead is what an operation may become.
 func transitionText(head heading, groups []group) string {
-	var s []string
+	s := []string{"graph [nodesep=0.35]"} // room for arrows both ways
 	for _, g := range groups {
 		for i, id := range g {
 			color := id.Get().Family.Color()
-			s = append(s, fmt.Sprintf(`%s [style="rounded,filled", color="%s", fillcolor="%s", fixedsize=false, height=0.2]`,
-				id, color, tint(color)))
+			s = append(s, fmt.Sprintf(`%s [style="rounded,filled", color="%s", fillcolor="%s", height=0.2]`, id, color, tint(color)))
 			if i > 0 {
 				s = append(s, fmt.Sprintf("{ rank=same; %s -> %s [dir=both] }", g[i-1], id))
 			}
@@ -240,5 +239,5 @@ func transitionText(head heading, groups []group) string {
 	for _, step := range steps(groups) {
 		s = append(s, fmt.Sprintf("%s -> %s", groups[step[0]][0], groups[step[1]][0]))
 	}
-	return graphText(head.String(), s)
+	return graphText(head.String(), forReading, s)
 }

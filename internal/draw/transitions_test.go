@@ -75,7 +75,8 @@ func TestBars(t *testing.T) {
 	if n := count(words, "0"); n != 6 {
 		t.Errorf("%d operations cost nothing, want 4 pools, skip and null", n)
 	}
-	if order := newBars(p.types).operations; !slices.Equal(order[:3], []primitive.ID{primitive.Conv5x5, primitive.Conv3x3, primitive.SepConv5x5}) {
+	dearest := []primitive.ID{primitive.Conv5x5, primitive.Conv3x3, primitive.SepConv5x5}
+	if order := newBars(p.types).operations; !slices.Equal(order[:3], dearest) {
 		t.Errorf("the bars' order is %v", order)
 	}
 }

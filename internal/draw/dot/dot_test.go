@@ -218,7 +218,11 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: read as %v", name, l)
 		}
 	}
-	l, err := parse("graph 1 2 1\nnode a 1 0.5 2 1 \"a b\" solid box black lightgrey\nedge a b 4 0 0 1 0 1 1 2 2 solid black\nstop\n")
+	l, err := parse(`graph 1 2 1
+node a 1 0.5 2 1 "a b" solid box black lightgrey
+edge a b 4 0 0 1 0 1 1 2 2 solid black
+stop
+`)
 	if err != nil {
 		t.Fatal(err)
 	}
