@@ -1,0 +1,64 @@
+package genotype
+
+import (
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+
+	"nat/internal/primitive"
+)
+
+// foreign says what the operations of other search spaces are called here, or are nearest to. They are suggested, never
+// taken: some differ in what they do.
+var foreign = map[string]primitive.ID{
+	"zero": primitive.NullOp, "zeroize": primitive.NullOp, "nothing": primitive.NullOp, "no_connection": primitive.NullOp,
+	"identity": primitive.SkipConnect, "skip": primitive.SkipConnect, "id": primitive.SkipConnect, "residual": primitive.SkipConnect,
+	"conv_3x1_1x3": primitive.Conv1x3x3x1, "conv_1x3_3x1": primitive.Conv1x3x3x1, "conv_3x1_3x1": primitive.Conv1x3x3x1,
+	"maxpool": primitive.MaxPool3x3, "avgpool": primitive.AvgPool3x3, "max_pool": primitive.MaxPool3x3, "avg_pool": primitive.AvgPool3x3,
+	"conv": primitive.Conv3x3, "sepconv": primitive.SepConv3x3, "dilconv": primitive.DilConv3x3,
+}
+
+// prefixes are how families are written elsewhere.
+var prefixes = []struct{ theirs, ours string }{
+	{"relu_conv_bn", "conv"}, {"nor_conv", "conv"}, {"van_conv", "conv"}, {"dil_sep_conv", "dil_conv"}, {"dil_sepc", "dil_conv"},
+	{"dua_sepc", "sep_conv"}, {"dilconv", "dil_conv"}, {"dilated_conv", "dil_conv"}, {"dil", "dil_conv"}, {"sepconv", "sep_conv"},
+	{"separable_conv", "sep_conv"}, {"sep", "sep_conv"}, {"maxpool", "max_pool"}, {"avgpool", "avg_pool"}, {"max", "max_pool"}, {"avg", "avg_pool"},
+}
+
+// SuggestPrimitive returns the known primitive that a name of another space, or a misspelt one, most likely means. It is
+// empty where none is near.
+func SuggestPrimitive(name string) string {
+	clean := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
+	if id, ok := foreign[clean]; ok {
+		return id.String()
+	}
+	var known []string
+	for _, id := range primitive.All() {
+		known = append(known, id.String())
+	}
+	for _, p := range prefixes {
+		if rest, ok := strings.CutPrefix(clean, p.theirs); ok && !strings.HasPrefix(clean, p.ours) {
+			clean = p.ours + "_" + strings.TrimLeft(rest, "_")
+			break
+		}
+	}
+	if id, ok := primitive.ByName(clean); ok {
+		return id.String()
+	}
+	return Nearest(clean, known)
+}
+
+// Nearest returns the known name that differs least from name, ignoring case: empty where all differ in more than a
+// third of their letters.
+func Nearest(name string, known []string) string {
+	best, least := "", 0
+	for _, k := range known {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(k)); best == "" || d < least {
+			best, least = k, d
+		}
+	}
+	if 3*least > max(len(name), len(best)) {
+		return ""
+	}
+	return best
+}
