@@ -102,8 +102,10 @@ expression "Genotype(…)".`,
 	root.SetGlobalNormalizationFunc(kebabCase)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return flagError(c, args, err) })
 	root.SetHelpCommand(helpCommand())
-	root.AddCommand(p.searchCommand(), p.opsCommand(), p.downloadCommand(),
-		p.versionCommand(), p.completionCommand())
+	root.AddCommand(
+		p.searchCommand(), p.visualizeCommand(), p.genotypesCommand(), p.opsCommand(), p.costCommand(),
+		p.benchCommand(), p.downloadCommand(), p.versionCommand(), p.completionCommand(),
+	)
 	return root
 }
 

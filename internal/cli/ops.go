@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nat/internal/genotype"
 	"nat/internal/primitive"
 )
 
@@ -31,7 +32,7 @@ those of one operation on 128 channels of 32×32 pixels. Architectures are searc
 others, marked *, are read and kept, but never chosen anew.`,
 		Example: "  nat ops sep_conv_5x5",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return primitiveNames(), cobra.ShellCompDirectiveNoFileComp
+			return names(primitive.All()), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			ids, err := primitives(args)
@@ -62,14 +63,12 @@ func primitives(names []string) ([]primitive.ID, error) {
 	for _, name := range names {
 		id, ok := primitive.ByName(name)
 		if !ok {
-			return nil, fmt.Errorf("no operation %q, nat ops lists them%s", name, didYouMean(nearest(name, primitiveNames())))
+			return nil, fmt.Errorf("no operation %q, nat ops lists them%s", name, didYouMean(genotype.SuggestPrimitive(name)))
 		}
 		ids = append(ids, id)
 	}
 	return ids, nil
 }
-
-func primitiveNames() []string { return names(primitive.All()) }
 
 func names(ids []primitive.ID) []string {
 	list := []string{}

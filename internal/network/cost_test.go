@@ -1,9 +1,12 @@
 package network
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
+	"nat/genotypes"
 	"nat/internal/genotype"
 	"nat/internal/primitive"
 	"nat/internal/random"
@@ -13,6 +16,41 @@ import (
 func oneNode(first, second primitive.ID) genotype.Genotype {
 	c := genotype.Cell{Edges: []genotype.Edge{{Op: first, From: 0, To: 2}, {Op: second, From: 1, To: 2}}, Concat: []int{2}}
 	return genotype.Genotype{Normal: c, Reduce: c}
+}
+
+// TestPublishedCosts holds the costs of the published architectures against exact figures that were counted elsewhere.
+func TestPublishedCosts(t *testing.T) {
+	text, err := os.ReadFile("testdata/costs.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var published map[string]map[string][2]int // architecture, size, then parameters and multiply-adds
+	if err := json.Unmarshal(text, &published); err != nil {
+		t.Fatal(err)
+	}
+	if len(published) != len(genotypes.Names()) {
+		t.Errorf("figures for %d architectures, of %d that are published", len(published), len(genotypes.Names()))
+	}
+	for name, figures := range published {
+		g, ok := genotypes.Lookup(name)
+		if !ok {
+			t.Errorf("no architecture %s", name)
+			continue
+		}
+		for size, s := range map[string]Size{"cifar10_c36_l20": CIFAR10(), "imagenet_c48_l14": ImageNet()} {
+			c, err := CostOf(g, s)
+			if want := figures[size]; err != nil || c.Parameters != want[0] || c.MAdds != want[1] {
+				t.Errorf("%s, %s: %+v, error %v, want %v", name, size, c, err, want)
+			}
+		}
+	}
+}
+
+func TestPublishedAuxiliaryHead(t *testing.T) {
+	g, _ := genotypes.Lookup("DARTS")
+	if c, err := CostOf(g, CIFAR10()); err != nil || c.AuxiliaryParameters != 476_426 {
+		t.Errorf("auxiliary head of DARTS: %d parameters, error %v, published 476,426", c.AuxiliaryParameters, err)
+	}
 }
 
 func TestCostCountedByHand(t *testing.T) {
