@@ -85,7 +85,18 @@ func Open(path string) (*Folder, error) {
 	if err := f.own(); err != nil {
 		return nil, err
 	}
+	f.sweep()
 	return f, nil
+}
+
+// sweep removes what a process that was killed left of files that it was writing.
+func (f *Folder) sweep() {
+	for _, pattern := range []string{f.File(".*.tmp"), f.File("*", ".*.tmp")} {
+		left, _ := filepath.Glob(pattern) // only a bad pattern is an error
+		for _, file := range left {
+			_ = os.Remove(file) // it would do no harm
+		}
+	}
 }
 
 // Path returns the folder's path as it was given.

@@ -203,9 +203,16 @@ func TestOwnership(t *testing.T) {
 			t.Errorf("%s still names an owner", f.Path())
 		}
 	}
+	left := f.File(".latest.safetensors.123.tmp")
+	if err := os.WriteFile(left, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
 	f, err = Open(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); err == nil {
+		t.Error("a file that a killed process was writing is still there")
 	}
 	if config, err := f.Config(); err != nil || string(config) != "{}\n" {
 		t.Errorf("config %q, error %v", config, err)
