@@ -220,7 +220,7 @@ func (s *Search) write(r Record) error {
 // checkpoint.
 func (s *Search) closePhase(ctx context.Context, took Timing) error {
 	at := &s.state.Position
-	complete := s.state.Phase
+	complete := s.state.Whole
 	var trial *Trial
 	if at.Phase == dataset.Policy && s.trialDue() {
 		var err error
@@ -231,7 +231,7 @@ func (s *Search) closePhase(ctx context.Context, took Timing) error {
 	if err := s.record(PhaseRecord, complete, took); err != nil {
 		return err
 	}
-	s.state.Phase, s.state.Recent = tally{}, tally{}
+	s.state.Whole, s.state.Recent = tally{}, tally{}
 	if at.Phase == dataset.Weights {
 		s.warnAtChance(complete)
 		*at = position{at.Epoch, dataset.Policy, 0}
@@ -271,7 +271,7 @@ func (s *Search) weightStep(step int, batch dataset.Batch) error {
 	if err := move(&s.sgd, used); err != nil {
 		return err
 	}
-	s.state.Phase.addWeights(result)
+	s.state.Whole.addWeights(result)
 	s.state.Recent.addWeights(result)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -348,6 +349,31 @@ func TestStopsAtNaN(t *testing.T) {
 		t.Fatal(err)
 	}
 	compare(t, folder, s.complete(t))
+}
+
+// TestMemoryDoesNotGrow compares what lives after some epochs, when every parameter and size of image has had its turn,
+// with what lives after as many more.
+func TestMemoryDoesNotGrow(t *testing.T) {
+	s := newSetting(supernet.FullyConcat)
+	s.options.Epochs = 20
+	const perEpoch = 7 + 11 // steps of both phases
+	var live []uint64
+	w := &watcher{}
+	w.at = func(step int) {
+		if step%perEpoch == 0 {
+			var stats runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&stats)
+			live = append(live, stats.HeapAlloc)
+			w.records = nil
+		}
+	}
+	if err := s.run(t.Context(), t, filepath.Join(t.TempDir(), "run"), w); err != nil {
+		t.Fatal(err)
+	}
+	if len(live) != 20 || live[19] > live[9]+live[9]/50 {
+		t.Errorf("bytes that live after each epoch: %d", live)
+	}
 }
 
 // TestWarnsAtChance trains on noise.

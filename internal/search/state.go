@@ -34,7 +34,7 @@ type state struct {
 	Position position `json:"position"`
 	Baseline float64  `json:"baseline"` // of rewards
 	Best     float64  `json:"best"`     // highest accuracy of transformed architectures in an epoch so far
-	Phase    tally    `json:"phase"`    // since the phase began
+	Whole    tally    `json:"whole"`    // of the phase so far
 	Recent   tally    `json:"recent"`   // since the last line of metrics
 }
 

@@ -32,7 +32,7 @@ func (s *Search) thetaStep(step int, batch dataset.Batch) error {
 	if result.outcome, err = s.reinforce(step, t.decisions, result.reward); err != nil {
 		return err
 	}
-	s.state.Phase.addPolicy(result)
+	s.state.Whole.addPolicy(result)
 	s.state.Recent.addPolicy(result)
 	return nil
 }
