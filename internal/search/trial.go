@@ -62,9 +62,10 @@ func (s *Search) saveAndTry(ctx context.Context) (*Trial, error) {
 	if err != nil {
 		return nil, err
 	}
+	output := r.Output.Genotype
+	output.Name = input.Name + "_derived" // also where nothing better than the input was found
 	return &Trial{
-		Input: r.Input.Genotype, Output: r.Output.Genotype,
-		InputText: fmt.Sprint(r.Input.Genotype), OutputText: fmt.Sprint(r.Output.Genotype),
+		Input: input, Output: output, InputText: input.String(), OutputText: output.String(),
 		InputAccuracy: r.Input.Selection.Value(), OutputAccuracy: r.Output.Selection.Value(), Images: r.Input.Selection.Images,
 		took: timing(start),
 	}, nil
@@ -73,7 +74,7 @@ func (s *Search) saveAndTry(ctx context.Context) (*Trial, error) {
 // writeTrial writes both architectures to a file of their own, and the trial to the metrics.
 func (s *Search) writeTrial(t *Trial) error {
 	epoch := s.state.Position.Epoch + 1
-	if err := s.folder.WriteText(t.InputText+"\n"+t.OutputText+"\n", "genotypes", fmt.Sprintf("epoch-%04d.txt", epoch)); err != nil {
+	if err := s.folder.WriteText(t.Input.Define()+"\n"+t.Output.Define()+"\n", "genotypes", fmt.Sprintf("epoch-%04d.txt", epoch)); err != nil {
 		return err
 	}
 	return s.write(Record{Kind: TrialRecord, Epoch: epoch, Trial: t, Timing: t.took})
