@@ -40,8 +40,8 @@ checkpoints (the latest, and the best by the accuracy of transformed architectur
 architecture with its best transformation.
 
 An interrupt, a signal to terminate or the end of --max-hours stops the run after the step at hand, with a checkpoint.
---resume continues it so that the result is the one of a run that was never stopped, to the bit. Of its settings only
---epochs may then be given, and raised.`,
+--resume continues it so that the result is the one of a run that was never stopped, to the bit; on a processor for which
+there are other kernels, up to rounding. Of its settings only --epochs may then be given, and raised.`,
 		Example: `  nat search --op-type fully-concat
   nat search --op-type loose-end --init-channels 8 --epochs 20 --max-hours 5 --save runs/small
   nat search --resume runs/small --epochs 40`,
@@ -209,7 +209,7 @@ func (p *program) runSearch(ctx context.Context, s searchSettings, set *dataset.
 		return err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
-	view.begin(run, set, s.threads)
+	view.begin(run, set)
 	if s.maxHours > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, time.Duration(s.maxHours*float64(time.Hour)))

@@ -31,7 +31,7 @@ func (p *program) newSearchView() *searchView {
 }
 
 // begin says what is about to be done.
-func (v *searchView) begin(run *search.Search, set *dataset.Set, threads int) {
+func (v *searchView) begin(run *search.Search, set *dataset.Set) {
 	v.folder = run.Folder()
 	o := run.Options()
 	parameters := 0
@@ -39,9 +39,9 @@ func (v *searchView) begin(run *search.Search, set *dataset.Set, threads int) {
 		parameters += len(p.Data)
 	}
 	weights, policy := dataset.Split(set.Train.Len(), o.TrainPortion, o.Seed)
-	v.program.note("search in %s: %s, %d nodes, %d channels, %d cells, %s parameters; %s images for the supernet and %s for the policy from %s; %d threads",
+	v.program.note("search in %s: %s, %d nodes, %d channels, %d cells, %s parameters; %s images for the supernet and %s for the policy from %s; %d threads, %s kernels",
 		v.folder, o.Supernet.OpType, o.Supernet.Nodes, o.Supernet.Channels, o.Supernet.Layers, grouped(parameters),
-		grouped(len(weights)), grouped(len(policy)), set.Name, threads)
+		grouped(len(weights)), grouped(len(policy)), set.Name, run.Device.Workers().Threads(), run.Device.Workers().Set())
 	if epochs, phase, step := run.Position(); epochs > 0 || phase > 0 || step > 0 {
 		v.program.note("resumed in epoch %d of %d, behind step %d of the %s", epochs+1, o.Epochs, step, phaseName(phase))
 	}
