@@ -127,6 +127,26 @@ func compare(t *testing.T, got, want string) {
 	if g, w := metrics(t, got), metrics(t, want); !slices.Equal(g, w) {
 		t.Errorf("the metrics differ:\n%s\n\nwant\n%s", strings.Join(g, "\n"), strings.Join(w, "\n"))
 	}
+	checkSteps(t, got)
+}
+
+// checkSteps checks that the steps of every plot in TensorBoard increase.
+func checkSteps(t *testing.T, folder string) {
+	t.Helper()
+	last := map[string]int64{}
+	for line := range strings.Lines(string(read(t, folder, "metrics.jsonl"))) {
+		var r Record
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		scalars, _, step := r.Scalars()
+		for _, s := range scalars {
+			if step <= last[s.Tag] {
+				t.Errorf("%s: step %d behind step %d", s.Tag, step, last[s.Tag])
+			}
+			last[s.Tag] = step
+		}
+	}
 }
 
 func read(t *testing.T, elements ...string) []byte {

@@ -1,0 +1,65 @@
+package search
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"nat/internal/dataset"
+	"nat/internal/genotype"
+	"nat/internal/graph"
+	"nat/internal/random"
+)
+
+// weightStep trains the supernet on a batch, with an architecture drawn for it.
+func (s *Search) weightStep(step int, batch dataset.Batch) error {
+	result, used, err := s.model.Supernet.Gradients(s.Device, batch, s.draw(step))
+	if err != nil {
+		return err
+	}
+	if err := checkLoss(result.Loss); err != nil {
+		return err
+	}
+	s.sgd.Rate = s.options.rate(s.state.Position.Epoch)
+	if err := move(&s.sgd, used); err != nil {
+		return err
+	}
+	s.state.Whole.addWeights(result)
+	s.state.Recent.addWeights(result)
+	return nil
+}
+
+// draw draws the architecture of a step of the phase at hand.
+func (s *Search) draw(step int) genotype.Genotype {
+	at := s.state.Position
+	return genotype.Random(random.New(s.options.Seed, "architectures", int(at.Phase), at.Epoch, step), s.options.Supernet.Nodes)
+}
+
+// move has a solver step parameters against their gradients.
+func move(solver gorgonia.Solver, parameters []*graph.Parameter) error {
+	values := make([]gorgonia.ValueGrad, len(parameters))
+	for i, p := range parameters {
+		values[i] = p
+	}
+	return solver.Step(values)
+}
+
+// checkLoss refuses a loss that is no number any more.
+func checkLoss(loss float64) error {
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return fmt.Errorf("the loss is %v: the run stops; its last checkpoint is from before (a lower learning rate may help)", loss)
+	}
+	return nil
+}
+
+// warnAtChance warns of a supernet that has learned nothing in an epoch: one whose accuracy is within three standard
+// deviations of always naming the most frequent class.
+func (s *Search) warnAtChance(t tally) {
+	n := float64(t.Images)
+	accuracy, deviation := float64(t.Correct)/n, math.Sqrt(s.chance*(1-s.chance)/n)
+	if accuracy < s.chance+3*deviation {
+		s.Observer.Warn(fmt.Sprintf("epoch %d: the supernet is right on %.1f %% of the images, about what chance gives (%.1f %%): it learns nothing so far; if this goes on, change the learning rate (%g)",
+			s.state.Position.Epoch+1, 100*accuracy, 100*s.chance, s.options.rate(s.state.Position.Epoch)))
+	}
+}
