@@ -119,7 +119,12 @@ func (s setting) complete(t *testing.T) string {
 // compare checks that two run folders hold the same, but for times and what a config says of the command.
 func compare(t *testing.T, got, want string) {
 	t.Helper()
-	for _, name := range []string{runfolder.LatestName, runfolder.BestName, "genotypes/epoch-0002.txt", "genotypes/epoch-0003.txt"} {
+	names := []string{runfolder.LatestName, runfolder.BestName}
+	trials, err := fs.Glob(os.DirFS(want), "genotypes/*")
+	if err != nil || len(trials) == 0 {
+		t.Errorf("no genotypes (error %v)", err)
+	}
+	for _, name := range append(names, trials...) {
 		if !bytes.Equal(read(t, got, name), read(t, want, name)) {
 			t.Errorf("%s differs", name)
 		}
@@ -240,13 +245,18 @@ func TestSameSeedSameBits(t *testing.T) {
 // TestStoppedAndResumed stops a search cleanly at random steps of both phases until it is done.
 func TestStoppedAndResumed(t *testing.T) {
 	s := newSetting(supernet.LooseEnd)
+	s.data.Train = images(150) // enough for lines of the metrics amid the phases
+	s.options.BatchSize, s.options.Epochs = 1, 2
 	want := s.complete(t)
+	if text := string(read(t, want, "metrics.jsonl")); strings.Count(text, `"kind":"step"`) != 2*2 {
+		t.Errorf("no lines amid the phases:\n%s", text)
+	}
 	folder := filepath.Join(t.TempDir(), "run")
 	random := rand.New(rand.NewPCG(3, 4))
 	breaks := 0
 	for {
 		ctx, cancel := context.WithCancel(t.Context())
-		stopAt := 1 + random.IntN(12)
+		stopAt := 1 + random.IntN(50)
 		err := s.run(ctx, t, folder, &watcher{at: func(step int) {
 			if step == stopAt {
 				cancel()
