@@ -24,8 +24,9 @@ var allowed = map[string][]string{
 	"cmd/nat": {"internal/cli"},
 	"internal/cli": {
 		"genotypes", "pretrained", "internal/bench", "internal/search", "internal/derive", "internal/draw", "internal/model",
-		"internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset", "internal/checkpoint", "internal/genotype",
-		"internal/primitive", "internal/atomicfile", "internal/random",
+		"internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset",
+		"internal/checkpoint", "internal/runfolder", "internal/genotype", "internal/primitive", "internal/atomicfile",
+		"internal/random",
 	},
 
 	"internal/bench": {

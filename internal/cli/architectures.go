@@ -36,7 +36,8 @@ func someArchitectures(most int) cobra.PositionalArgs {
 			return usagef(c, "name an architecture, as in %s DARTS; nat genotypes lists the published ones", c.CommandPath())
 		}
 		if len(args) > most {
-			return usagef(c, "%d arguments are more than the %d architectures that %s takes: quote names with blanks", len(args), most, c.CommandPath())
+			return usagef(c, "%d arguments are more than the %d architectures that %s takes: quote names with blanks",
+				len(args), most, c.CommandPath())
 		}
 		return nil
 	}

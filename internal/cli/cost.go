@@ -55,8 +55,10 @@ are counted, and print the genotype as it was understood. With --json, an archit
 		ValidArgsFunction: completeArchitecture,
 	}
 	flags := c.Flags()
-	choice(flags, &dataset, "dataset", datasetCIFAR10, "whose published network size to take", datasetCIFAR10, datasetImageNet)
-	wholeNumber(flags, &channels, "init-channels", 0, 1, network.MaxChannels, "channels of the first cells (36 for cifar10, 48 for imagenet)")
+	choice(flags, &dataset, "dataset", datasetCIFAR10, "whose published network size to take",
+		datasetCIFAR10, datasetImageNet)
+	wholeNumber(flags, &channels, "init-channels", 0, 1, network.MaxChannels,
+		"channels of the first cells (36 for cifar10, 48 for imagenet)")
 	wholeNumber(flags, &layers, "layers", 0, 1, network.MaxLayers, "cells (20 for cifar10, 14 for imagenet)")
 	jsonFlag(flags, &json)
 	c.RunE = func(c *cobra.Command, args []string) error {

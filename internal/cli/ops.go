@@ -98,7 +98,8 @@ func (p *program) printOps(results []opResult) {
 			kernel = fmt.Sprint(r.Kernel)
 		}
 		rows = append(rows, []string{
-			name, r.Family, kernel, fmt.Sprintf("%10s", grouped(r.Parameters)), millions(r.MAdds, 1), strings.Join(r.Transitions, ", "),
+			name, r.Family, kernel, fmt.Sprintf("%10s", grouped(r.Parameters)), millions(r.MAdds, 1),
+			strings.Join(r.Transitions, ", "),
 		})
 	}
 	p.printTable(rows)

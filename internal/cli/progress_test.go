@@ -6,35 +6,35 @@ import (
 	"time"
 )
 
-// TestProgressInLines watches a task that was half done before and reports every four seconds.
+// TestProgressInLines watches tasks where there is no terminal, with a report every four seconds.
 func TestProgressInLines(t *testing.T) {
-	var lines strings.Builder
-	clock := time.Unix(0, 0)
-	p := &program{stderr: &lines}
-	g := p.newProgress("downloading", true)
-	g.now = func() time.Time { return clock }
-	for done := int64(50e6); done <= 100e6; done += 10e6 {
-		g.report(done, 100e6)
-		clock = clock.Add(4 * time.Second)
-	}
-	g.close()
-	want := "downloading: 80.0 MB of 100.0 MB (80 %), about 8s left\n"
-	if lines.String() != want {
-		t.Errorf("prints %q, want %q", lines.String(), want)
-	}
-}
-
-func TestProgressWithoutTotal(t *testing.T) {
-	var lines strings.Builder
-	clock := time.Unix(0, 0)
-	p := &program{stderr: &lines}
-	g := p.newProgress("counting", false)
-	g.now = func() time.Time { return clock }
-	for done := range int64(4) {
-		g.report(done, -1)
-		clock = clock.Add(6 * time.Second)
-	}
-	if want := "counting: 2\n"; lines.String() != want {
-		t.Errorf("prints %q, want %q", lines.String(), want)
+	for _, c := range []struct {
+		name  string
+		bytes bool
+		done  []int64
+		total int64
+		want  string
+	}{
+		{
+			"a download that goes on where it stopped", true, []int64{50e6, 60e6, 70e6, 80e6, 90e6}, 100e6,
+			"task: 80.0 MB of 100.0 MB (80 %), about 8s left\n",
+		},
+		{"steps without an end in sight", false, []int64{0, 1, 2, 3, 4, 5, 6}, -1, "task: 3\ntask: 6\n"},
+		{"done before it is worth a line", false, []int64{1, 2}, 2, ""},
+		{"nothing done for long", false, []int64{7, 7, 7, 7}, 9, "task: 7 of 9 (77 %)\n"},
+	} {
+		var lines strings.Builder
+		clock := time.Unix(0, 0)
+		p := &program{stderr: &lines}
+		g := p.newProgress("task", c.bytes)
+		g.now = func() time.Time { return clock }
+		for _, done := range c.done {
+			g.report(done, c.total)
+			clock = clock.Add(4 * time.Second)
+		}
+		g.close()
+		if lines.String() != c.want {
+			t.Errorf("%s: prints %q, want %q", c.name, lines.String(), c.want)
+		}
 	}
 }

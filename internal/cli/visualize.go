@@ -50,11 +50,14 @@ which operation may turn into which, and what each costs. Nothing needs to be in
 // formatFlag defines --format, which means the same in every command that draws.
 func formatFlag(flags *pflag.FlagSet, formats *[]draw.Format) {
 	*formats = []draw.Format{draw.SVG, draw.PNG}
-	flags.Var(&setting[[]draw.Format]{formats, draw.ParseFormats, "list", "svg,png"}, "format", "kinds of files: svg, png, pdf, dot")
+	flags.Var(&setting[[]draw.Format]{formats, draw.ParseFormats, "list", "svg,png"},
+		"format", "kinds of files: svg, png, pdf, dot")
 }
 
 // visualize draws what is asked for and prints the names of the files, those of before an error too.
-func (p *program) visualize(ctx context.Context, all []genotype.Genotype, transitions bool, folder string, formats []draw.Format) (err error) {
+func (p *program) visualize(
+	ctx context.Context, all []genotype.Genotype, transitions bool, folder string, formats []draw.Format,
+) (err error) {
 	painter, err := newPainter()
 	if err != nil {
 		return err
