@@ -114,7 +114,7 @@ func alias(flags *pflag.FlagSet, name, other string) {
 }
 
 // garbagePercent is how much garbage there may be, in percent of what lives, while a search runs.
-const garbagePercent = 15
+const garbagePercent = 8
 
 // startSearch begins a search in a new run folder.
 func (p *program) startSearch(c *cobra.Command, s searchSettings) error {
