@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -43,7 +44,9 @@ type program struct {
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // hands signals back to the system, which ends the program at the second one
+	// Signals go back to the system, which ends the program at the second one: after a moment, since some programs that run
+	// others, such as timeout, send a signal to them and to their group, which is twice to them.
+	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
 	p := &program{stdin: &interruptible{ctx: ctx, r: stdin}, stdout: &output{w: stdout}, stderr: stderr}
 	root := p.root(args)
 	root.SetArgs(append([]string{}, args...)) // never nil, for which cobra would read os.Args
