@@ -106,7 +106,7 @@ expression "Genotype(…)".`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return flagError(c, args, err) })
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		p.searchCommand(), p.visualizeCommand(), p.genotypesCommand(), p.opsCommand(), p.costCommand(),
+		p.searchCommand(), p.deriveCommand(), p.visualizeCommand(), p.genotypesCommand(), p.opsCommand(), p.costCommand(),
 		p.benchCommand(), p.downloadCommand(), p.versionCommand(), p.completionCommand(),
 	)
 	return root

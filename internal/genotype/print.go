@@ -11,8 +11,13 @@ func (g Genotype) String() string {
 		edgeList(g.Normal), concatList(g.Normal), edgeList(g.Reduce), concatList(g.Reduce))
 }
 
-// Define returns the definition NAME = Genotype(…) as users write it.
-func (g Genotype) Define() string { return g.Name + " = " + g.String() }
+// Define returns the definition NAME = Genotype(…) as users write it, or the expression alone where there is no name.
+func (g Genotype) Define() string {
+	if g.Name == "" {
+		return g.String()
+	}
+	return g.Name + " = " + g.String()
+}
 
 func edgeList(c Cell) string {
 	var edges []string

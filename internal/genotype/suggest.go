@@ -48,8 +48,8 @@ func SuggestPrimitive(name string) string {
 	return Nearest(clean, known)
 }
 
-// Nearest returns the known name that differs least from name, ignoring case: empty where all differ in more than a
-// third of their letters.
+// Nearest returns the known name that differs least from name, ignoring case: empty where all differ in half of their
+// letters or more.
 func Nearest(name string, known []string) string {
 	best, least := "", 0
 	for _, k := range known {
@@ -57,7 +57,7 @@ func Nearest(name string, known []string) string {
 			best, least = k, d
 		}
 	}
-	if 3*least > max(len(name), len(best)) {
+	if 2*least >= max(len(name), len(best)) {
 		return ""
 	}
 	return best

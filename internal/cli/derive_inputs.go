@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"nat/internal/dataset"
+	"nat/internal/model"
+	"nat/internal/runfolder"
+	"nat/pretrained"
+)
+
+// modelsFor finds checkpoints, and reads each once.
+type modelsFor struct {
+	settings deriveSettings
+	note     func(format string, values ...any)
+	given    *model.Model // of --model-path
+	shipped  map[pretrained.Name]*model.Model
+}
+
+// nodes returns how many nodes architectures drawn at random get.
+func (f *modelsFor) nodes() (int, error) {
+	if f.settings.random == 0 || f.settings.modelPath == "" {
+		return f.settings.opType.DefaultNodes(), nil
+	}
+	m, err := f.forNodes(0)
+	if err != nil || m.Supernet == nil {
+		return f.settings.opType.DefaultNodes(), err
+	}
+	return m.Supernet.Config().Nodes, nil
+}
+
+// forNodes returns the model for architectures of so many nodes: that of --model-path, else the shipped one.
+func (f *modelsFor) forNodes(nodes int) (m *model.Model, err error) {
+	s := f.settings
+	if f.given != nil {
+		return f.given, nil
+	}
+	if s.modelPath != "" {
+		f.given, err = f.load(s.modelPath)
+		return f.given, err
+	}
+	name, err := pretrained.ForNodes(nodes)
+	if err != nil {
+		return nil, err
+	}
+	return f.open(name)
+}
+
+// load reads the checkpoint that --model-path names: a file, a run folder's latest, or a shipped one.
+func (f *modelsFor) load(path string) (*model.Model, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		path = filepath.Join(path, runfolder.LatestName)
+	}
+	if name, ok := pretrained.Named(path); ok && errors.Is(err, fs.ErrNotExist) {
+		return f.open(name)
+	}
+	return model.Load(path, f.settings.opType)
+}
+
+// open reads a shipped checkpoint, and says that it is taken.
+func (f *modelsFor) open(name pretrained.Name) (*model.Model, error) {
+	if m := f.shipped[name]; m != nil {
+		return m, nil
+	}
+	file, err := pretrained.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := model.FromFile(file, f.settings.opType)
+	if err != nil {
+		return nil, fmt.Errorf("shipped checkpoint %s: %w", name, err)
+	}
+	m.Source = "pretrained/" + string(name) + ".safetensors"
+	f.shipped[name] = m
+	f.note("taking the shipped checkpoint %s: %s", m.Source, describeModel(m))
+	return m, nil
+}
+
+// describeModel says in a few words what a model is.
+func describeModel(m *model.Model) string {
+	c := m.Supernet.Config()
+	return fmt.Sprintf("%s, %d nodes, %d init channels, %d layers, %d epochs",
+		c.OpType, c.Nodes, c.Channels, c.Layers, m.Training.Epochs)
+}
+
+// imagesOf finds the images that a model is evaluated on.
+type imagesOf struct {
+	set             *dataset.Set // nil where nothing is to be evaluated
+	settings        deriveSettings
+	warn            func(format string, values ...any)
+	last            *model.Model // for which selection was made
+	selection, test *dataset.Images
+}
+
+func (f *imagesOf) of(m *model.Model) (selection, test *dataset.Images, err error) {
+	if f.set == nil || m == f.last {
+		return f.selection, f.test, nil
+	}
+	n := f.settings.images
+	if n > f.set.Test.Len() {
+		return nil, nil, fmt.Errorf("%s has %d test images, not %d: give fewer with --images, or 0 for all",
+			f.set.Name, f.set.Test.Len(), n)
+	}
+	f.last, f.test = m, f.set.Test.First(n)
+	if f.settings.selectOn == selectTest {
+		f.selection = f.test
+		return f.selection, f.test, nil
+	}
+	if !m.Training.Known {
+		f.warn("%s doesn't say which images it was trained on: those chosen on may be among them", m.Source)
+	}
+	selection, warning, err := f.set.Selection(dataset.SelectionRequest{
+		Seed: m.Training.Seed, Portion: m.Training.TrainPortion, Images: n, TrainedOn: m.Training.Fingerprint,
+	})
+	if warning != "" {
+		f.warn("%s", warning)
+	}
+	f.selection = selection
+	return f.selection, f.test, err
+}
