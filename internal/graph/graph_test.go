@@ -150,6 +150,35 @@ func TestMemoryIsReused(t *testing.T) {
 	}
 }
 
+// TestArenaHoldsLittleMoreThanIsUsed takes and gives back memory of many sizes, of which only few are in use at once.
+func TestArenaHoldsLittleMoreThanIsUsed(t *testing.T) {
+	var a arena
+	r := rand.New(rand.NewPCG(1, 2))
+	var lent [][]float32
+	for range 10_000 {
+		if len(lent) < 20 {
+			lent = append(lent, a.take(1+r.IntN(1000)))
+		} else {
+			i := r.IntN(len(lent))
+			a.give(lent[i])
+			lent = slices.Delete(lent, i, i+1)
+		}
+	}
+	used, idle := 0, 0
+	for _, b := range lent {
+		used += cap(b)
+	}
+	for _, b := range a.idle {
+		idle += cap(b)
+	}
+	if a.used != used || a.held != used+idle {
+		t.Errorf("it counts %d in use and %d held, there are %d and %d", a.used, a.held, used, used+idle)
+	}
+	if float64(a.held) > maxHeld*float64(a.peak)+1000 {
+		t.Errorf("it holds %d, of which at most %d were ever in use", a.held, a.peak)
+	}
+}
+
 // TestUnusedParametersHaveNoGradient leaves alone what the loss doesn't depend on.
 func TestUnusedParametersHaveNoGradient(t *testing.T) {
 	m := net{}
