@@ -3,7 +3,7 @@ package kernel
 // ConvForward computes y from x and the weights k. It writes only the channels of c's window in y.
 func ConvForward(w *Workers, y, x, k []float32, c Conv) {
 	c = c.flattened()
-	c.forward(w).run(w, y, x, k, nil)
+	run(w, y, x, k, nil, c.forward(w))
 }
 
 // ConvBackwardData computes dx, the gradient by x, from dy, the gradient by y. It reads x only where c.ReLU asks for a
@@ -13,12 +13,19 @@ func ConvBackwardData(w *Workers, dx, dy, k, x []float32, c Conv) {
 	if !c.ReLU {
 		x = nil
 	}
-	// The pixels of dx that lie a stride apart meet the same taps of the kernel: each such phase is a correlation by itself.
+	run(w, dx, dy, k, x, c.backwards(w)...)
+}
+
+// backwards returns the correlations that compute dx: the pixels that lie a stride apart meet the same taps of the kernel,
+// and each such phase is a correlation by itself.
+func (c *Conv) backwards(w *Workers) []*correlation {
+	phases := make([]*correlation, 0, c.StrideH*c.StrideW)
 	for i := range min(c.StrideH, c.H) {
 		for j := range min(c.StrideW, c.W) {
-			c.backward(w, i, j).run(w, dx, dy, k, x)
+			phases = append(phases, c.backward(w, 1+len(phases), i, j))
 		}
 	}
+	return phases
 }
 
 // flattened returns a pointwise convolution that keeps the size as one over a single row of all pixels, because long rows
@@ -35,7 +42,7 @@ func (c Conv) flattened() Conv {
 func (c *Conv) forward(w *Workers) *correlation {
 	taps := c.KH * c.KW
 	r := &correlation{
-		images: c.N, depthwise: c.Depthwise, in: c.input(), out: c.output(),
+		set: &w.set, images: c.N, depthwise: c.Depthwise, in: c.input(), out: c.output(),
 		layout: layout{
 			h: c.H, w: c.W, padH: c.PadH, padW: c.PadW, relu: c.ReLU,
 			stepH: c.StrideH, stepW: c.StrideW, phases: w.ints(slotPhase, taps)[:0],
@@ -53,23 +60,25 @@ func (c *Conv) forward(w *Workers) *correlation {
 	return r
 }
 
-// backward returns the correlation that computes the pixels of dx whose row is i, modulo the stride, and column j.
-func (c *Conv) backward(w *Workers, i, j int) *correlation {
+// backward returns the correlation of that number which computes the pixels of dx whose row is i, modulo the stride, and
+// column j.
+func (c *Conv) backward(w *Workers, number, i, j int) *correlation {
 	vertical := axis{kernel: c.KH, stride: c.StrideH, pad: c.PadH, dilation: c.DilationH}
 	horizontal := axis{kernel: c.KW, stride: c.StrideW, pad: c.PadW, dilation: c.DilationW}
 	rows, cols := (c.H-i+c.StrideH-1)/c.StrideH, (c.W-j+c.StrideW-1)/c.StrideW
 	top, bottom := vertical.reach(i)
 	left, right := horizontal.reach(j)
 	r := &correlation{
-		images: c.N, depthwise: c.Depthwise, in: c.output(), out: c.input(),
+		set: &w.set, number: number, images: c.N, depthwise: c.Depthwise, in: c.output(), out: c.input(),
 		layout: layout{
-			h: c.OH, w: c.OW, padH: -top, padW: -left, stepH: 1, stepW: 1, phases: w.ints(slotPhase, 1)[:0],
+			h: c.OH, w: c.OW, padH: -top, padW: -left, stepH: 1, stepW: 1, phases: w.ints(number*slotsOfInts+slotPhase, 1)[:0],
 			rows: rows + bottom - top, cols: cols + right - left,
 		},
 		outStep: c.KH * c.KW, inStep: c.group() * c.KH * c.KW,
 		rows: rows, cols: cols, start: i*c.W + j, rowStep: c.StrideH * c.W, colStep: c.StrideW,
 	}
-	tap, shift := w.ints(slotTap, c.KH*c.KW), w.ints(slotShift, c.KH*c.KW)
+	tap := w.ints(number*slotsOfInts+slotTap, c.KH*c.KW)
+	shift := w.ints(number*slotsOfInts+slotShift, c.KH*c.KW)
 	used := 0
 	for t := range tap {
 		down, meetsRow := vertical.shift(i, t/c.KW)

@@ -2,17 +2,18 @@ package kernel
 
 import "slices"
 
-// layout is the form in which a correlation reads a channel [h, w]: rectified if need be, surrounded by zeros, and with
+// layout is the form in which a correlation reads a channel [h, w]: rectified if need be, surrounded by padding, and with
 // the pixels that lie a step apart side by side, so that every tap of the kernel is a shift and nothing else. A channel
 // has stepH·stepW phases, of which it becomes those that some tap reads, rows × cols floats each. Pixel (r, q) of phase f is
 //
-//	x[r·stepH + f/stepW − padH, q·stepW + f%stepW − padW], zero outside x.
+//	x[r·stepH + f/stepW − padH, q·stepW + f%stepW − padW], or outside where that is outside x.
 type layout struct {
 	h, w         int
 	padH, padW   int
 	stepH, stepW int
 	rows, cols   int
-	relu         bool
+	relu         bool    // then outside must be 0
+	outside      float32 // 0 in a convolution
 	phases       []int
 }
 
@@ -29,49 +30,33 @@ func (l *layout) at(f, r, q int) int {
 // size returns the floats of one channel.
 func (l *layout) size() int { return len(l.phases) * l.rows * l.cols }
 
-// identity tells whether a channel is its own layout.
-func (l *layout) identity() bool {
-	return l.stepH == 1 && l.stepW == 1 && l.padH == 0 && l.padW == 0 && l.rows == l.h && l.cols == l.w && !l.relu
+// unpadded tells whether a channel is its own layout, but for the rectification.
+func (l *layout) unpadded() bool {
+	return l.stepH == 1 && l.stepW == 1 && l.padH == 0 && l.padW == 0 && l.rows == l.h && l.cols == l.w
 }
 
 // fill lays out channel x [h, w] into dst.
-func (l *layout) fill(dst, x []float32) {
+func (l *layout) fill(s *set, dst, x []float32) {
+	size := l.rows * l.cols
 	for place, f := range l.phases {
-		for r := range l.rows {
-			row := dst[(place*l.rows+r)*l.cols:][:l.cols]
-			h := r*l.stepH + f/l.stepW - l.padH
-			if h < 0 || h >= l.h {
-				clear(row)
-				continue
-			}
-			l.fillRow(row, x[h*l.w:][:l.w], l.padW-f%l.stepW)
+		dst := dst[place*size:][:size]
+		above, left := l.padH-f/l.stepW, l.padW-f%l.stepW
+		top, bottom := inside(above, l.stepH, l.h, l.rows)
+		from, to := inside(left, l.stepW, l.w, l.cols)
+		if top == bottom || from == to {
+			fill(dst, l.outside)
+			continue
 		}
+		fill(dst[:top*l.cols], l.outside)
+		fill(dst[bottom*l.cols:], l.outside)
+		first := (top*l.stepH-above)*l.w + from*l.stepW - left
+		r := area{rows: bottom - top, cols: l.cols, stepY: l.cols, stepX: l.stepH * l.w}
+		s.lay(dst[top*l.cols:], x[first:], r, columns{from, to, l.stepW, l.relu, l.outside})
 	}
 }
 
-// fillRow lays out one row of x, which begins pad pixels behind the row's start.
-func (l *layout) fillRow(row, x []float32, pad int) {
-	// from and to bound the columns that lie inside x.
-	from := min(max(0, (pad+l.stepW-1)/l.stepW), len(row))
-	to := max(from, min(len(row), (l.w+pad+l.stepW-1)/l.stepW))
-	clear(row[:from])
-	clear(row[to:])
-	inside := row[from:to]
-	if len(inside) == 0 {
-		return
-	}
-	x = x[from*l.stepW-pad:]
-	switch {
-	case l.stepW > 1:
-		for q := range inside {
-			inside[q] = x[q*l.stepW]
-		}
-		if l.relu {
-			rectify(inside, inside)
-		}
-	case l.relu:
-		rectify(inside, x)
-	default:
-		copy(inside, x)
-	}
+// inside returns which of count places, step pixels apart from −pad on, lie within size pixels.
+func inside(pad, step, size, count int) (from, to int) {
+	from = min(max(0, (pad+step-1)/step), count)
+	return from, max(from, min(count, (size+pad+step-1)/step))
 }

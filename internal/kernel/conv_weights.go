@@ -19,28 +19,29 @@ func ConvBackwardWeights(w *Workers, dk, dy, x []float32, c Conv) {
 		sums := partial[part*size:][:size]
 		clear(sums)
 		for n := part * c.N / parts; n < (part+1)*c.N/parts; n++ {
-			r.correlate(s, &w.set, sums, dy, x, terms, n)
+			r.correlate(s, sums, dy, x, terms, n)
 		}
 	})
 	addParts(w, dk, partial)
 }
 
 // correlate adds to sums [output channels, terms] what image n contributes to the gradients by the weights.
-func (r *correlation) correlate(s *Scratch, inner *set, sums, dy, x []float32, terms []int, n int) {
+func (r *correlation) correlate(s *Scratch, sums, dy, x []float32, terms []int, n int) {
 	if !r.depthwise {
-		r.dots(inner, sums, r.out.image(dy, n, 0), r.prepare(s, r.in.image(x, n, 0), r.in.count), terms, r.out.count)
+		r.dots(sums, r.out.image(dy, n, 0), r.prepare(s, slotLayout, r.in.image(x, n, 0), r.in.count), terms, r.out.count)
 		return
 	}
 	for o := range r.out.count {
-		in := r.prepare(s, r.in.image(x, n, o), 1)
-		r.dots(inner, sums[o*len(terms):], r.out.image(dy, n, o), in, terms, 1)
+		in := r.prepare(s, slotLayout, r.in.image(x, n, o), 1)
+		r.dots(sums[o*len(terms):], r.out.image(dy, n, o), in, terms, 1)
 	}
 }
 
 // dots adds to sums, for count output channels and every term, the product of dy and the term's shifted x, summed over
 // the pixels. It goes by blocks of pixels that stay in the first-level cache; their sums are short enough for single
 // precision.
-func (r *correlation) dots(s *set, sums, dy, x []float32, terms []int, count int) {
+func (r *correlation) dots(sums, dy, x []float32, terms []int, count int) {
+	s := r.set
 	width := min(s.dotPixels, r.cols)
 	height := max(1, s.dotPixels/r.cols)
 	for i := 0; i < r.rows; i += height {

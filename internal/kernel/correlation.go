@@ -6,14 +6,20 @@ const (
 	slotResult        // of a thread: what is not yet at its place in y
 )
 const (
-	slotWeights = iota // shared: the weights as they are read
-	slotPartial        // shared: sums over a part of the images
+	slotPartial = iota // shared: sums over a part of the images
+	slotTransposed
+	slotAreas   // of a pool
+	slotTaps    // of a pool
+	slotWeights // and on, one for each correlation: the weights as they are read
 )
+
+// What each correlation needs shared slots of integers for: tables of the taps, of the layout, of the terms.
 const (
-	slotTap = iota // shared, integers: tables of the taps, of the layout, of the terms
+	slotTap = iota
 	slotPhase
 	slotShift
 	slotTerm
+	slotsOfInts
 )
 
 // minPieces is the number of pieces that a small batch is cut into, by output channels.
@@ -23,6 +29,8 @@ const minPieces = 8
 // input channels, each copy times a weight. A copy is called a term; there is one for every input channel and tap of the
 // kernel. In a depthwise correlation output channel o reads input channel o alone, and the terms are the taps.
 type correlation struct {
+	set       *set
+	number    int // tells correlations apart that are in use at the same time
 	images    int
 	depthwise bool
 	in, out   channels
@@ -36,36 +44,53 @@ type correlation struct {
 	start, rowStep, colStep int
 }
 
-// run computes the output channels y from the input channels x and the weights k. Where by is given, y is set to zero
-// wherever that is not positive.
-func (r *correlation) run(w *Workers, y, x, k, by []float32) {
-	terms := r.terms(w)
-	width := r.pieceWidth(&w.set)
-	weights := r.weights(w, k, len(terms), width)
-	groups := (r.out.count + width - 1) / width
-	w.Run(r.images*groups, func(piece int, s *Scratch) {
+// job is a correlation ready to run.
+type job struct {
+	*correlation
+	terms   []int
+	weights []float32
+}
+
+// run computes the output channels y from the input channels x and the weights k, by correlations that each compute some of
+// their pixels. Where by is given, y is set to zero wherever that is not positive.
+func run(w *Workers, y, x, k, by []float32, all ...*correlation) {
+	jobs := make([]job, len(all))
+	one := all[0]
+	width := one.pieceWidth()
+	for i, r := range all {
+		terms := r.terms(w)
+		jobs[i] = job{r, terms, r.weights(w, k, len(terms), width)}
+	}
+	groups := (one.out.count + width - 1) / width
+	w.Run(one.images*groups, func(piece int, s *Scratch) {
 		n, from := piece/groups, piece%groups*width
-		to := min(from+width, r.out.count)
-		g := r.target(s, &w.set, y, n, from, to)
-		if r.depthwise {
-			for o := from; o < to; o++ {
-				in := r.prepare(s, r.in.image(x, n, o), 1)
-				g.compute(&w.set, g.y[(o-from)*g.plane:], in, terms, weights[o*len(terms):], 1)
-			}
-		} else {
-			in := r.prepare(s, r.in.image(x, n, 0), r.in.count)
-			g.compute(&w.set, g.y, in, terms, weights[from*len(terms):], to-from)
+		for _, j := range jobs {
+			j.compute(s, y, x, by, n, from, min(from+width, one.out.count))
 		}
-		r.place(y, by, g, n, from, to)
 	})
+}
+
+// compute computes the output channels from to to of image n.
+func (j *job) compute(s *Scratch, y, x, by []float32, n, from, to int) {
+	g := j.target(s, y, n, from, to)
+	if j.depthwise {
+		for o := from; o < to; o++ {
+			in := j.prepare(s, slotLayout, j.in.image(x, n, o), 1)
+			g.compute(j.set, g.y[(o-from)*g.plane:], in, j.terms, j.weights[o*len(j.terms):], 1)
+		}
+	} else {
+		in := j.prepare(s, slotLayout, j.in.image(x, n, 0), j.in.count)
+		g.compute(j.set, g.y, in, j.terms, j.weights[from*len(j.terms):], to-from)
+	}
+	j.place(y, by, g, n, from, to)
 }
 
 // pieceWidth returns the number of output channels that one piece computes: all, if the images make pieces enough. Where
 // there are several pieces, they are of what the set computes together.
-func (r *correlation) pieceWidth(s *set) int {
+func (r *correlation) pieceWidth() int {
 	groups := (minPieces + r.images - 1) / r.images
 	width := (r.out.count + groups - 1) / groups
-	return (width + s.rows - 1) / s.rows * s.rows
+	return (width + r.set.rows - 1) / r.set.rows * r.set.rows
 }
 
 // terms returns the shift of every term, input channel by input channel.
@@ -73,7 +98,7 @@ func (r *correlation) terms(w *Workers) []int {
 	if r.depthwise {
 		return r.shift
 	}
-	terms := w.ints(slotTerm, r.in.count*len(r.shift))
+	terms := w.ints(r.number*slotsOfInts+slotTerm, r.in.count*len(r.shift))
 	for t := range terms {
 		c := t / len(r.shift)
 		terms[t] = c*r.layout.size() + r.shift[t%len(r.shift)]
@@ -84,15 +109,15 @@ func (r *correlation) terms(w *Workers) []int {
 // weights returns the weights in the order in which accumulate reads them: piece after piece of width channels, and in a
 // piece one group of channels that are computed together after the other.
 func (r *correlation) weights(w *Workers, k []float32, terms, width int) []float32 {
-	packed := w.Floats(slotWeights, r.out.count*terms)
+	packed := w.Floats(slotWeights+r.number, r.out.count*terms)
 	for from := 0; from < r.out.count; from += width {
-		count, most := min(width, r.out.count-from), w.set.rows
+		count, most := min(width, r.out.count-from), r.set.rows
 		if r.depthwise {
 			most = 1
 		}
 		for i, o := 0, 0; o < count; i++ {
 			end := split(count, most, i+1)
-			r.pack(&w.set, packed[(from+o)*terms:(from+end)*terms], k, from+o, end-o, terms)
+			r.pack(packed[(from+o)*terms:(from+end)*terms], k, from+o, end-o, terms)
 			o = end
 		}
 	}
@@ -100,33 +125,42 @@ func (r *correlation) weights(w *Workers, k []float32, terms, width int) []float
 }
 
 // pack writes the weights of rows output channels, from the one numbered first on, to group.
-func (r *correlation) pack(s *set, group, k []float32, first, rows, terms int) {
+func (r *correlation) pack(group, k []float32, first, rows, terms int) {
 	for t := range terms {
 		at := first*r.outStep + t/len(r.tap)*r.inStep + r.tap[t%len(r.tap)]
 		for row := range rows {
-			group[s.weightAt(row, t, rows, terms)] = k[at+row*r.outStep]
+			group[r.set.weightAt(row, t, rows, terms)] = k[at+row*r.outStep]
 		}
 	}
 }
 
-// prepare returns count channels of an image in the form of the layout.
-func (r *correlation) prepare(s *Scratch, x []float32, count int) []float32 {
-	if r.layout.identity() || len(r.tap) == 0 {
+// prepare returns count channels of an image in the form of the layout, which may be in a slot of scratch memory.
+func (r *correlation) prepare(s *Scratch, slot int, x []float32, count int) []float32 {
+	l := &r.layout
+	if len(r.tap) == 0 {
 		return x
 	}
-	size := r.layout.size()
-	laid := s.Floats(slotLayout, count*size)
+	if l.unpadded() {
+		if !l.relu {
+			return x
+		}
+		laid := s.Floats(slot, count*l.size())
+		r.set.rectify(laid, x)
+		return laid
+	}
+	size := l.size()
+	laid := s.Floats(slot, count*size)
 	for c := range count {
-		r.layout.fill(laid[c*size:][:size], x[c*r.in.pixels:][:r.in.pixels])
+		l.fill(r.set, laid[c*size:][:size], x[c*r.in.pixels:][:r.in.pixels])
 	}
 	return laid
 }
 
 // target returns the grid in which output channels from to to of image n are computed. Where that pays, it consists of
 // one long row, the zeros between the rows of the layout being pixels like others, which place leaves out.
-func (r *correlation) target(s *Scratch, inner *set, y []float32, n, from, to int) grid {
+func (r *correlation) target(s *Scratch, y []float32, n, from, to int) grid {
 	g := grid{rows: r.rows, cols: r.cols, stepX: r.layout.cols}
-	short := r.short(inner.tile)
+	short := r.short()
 	if !short && r.colStep == 1 {
 		g.y, g.plane, g.step = r.out.image(y, n, from)[r.start:], r.out.pixels, r.rowStep
 		return g
@@ -135,19 +169,25 @@ func (r *correlation) target(s *Scratch, inner *set, y []float32, n, from, to in
 	g.plane, g.step = r.rows*r.layout.cols, r.layout.cols
 	g.y = s.Floats(slotResult, (to-from)*g.plane)
 	if short {
-		g.rows, g.cols = 1, g.plane-r.layout.cols+r.cols
+		g.rows, g.cols = 1, r.longRow()
 	}
 	return g
 }
 
+// longRow returns the number of pixels from the first to the last, those between the rows included.
+func (r *correlation) longRow() int { return (r.rows-1)*r.layout.cols + r.cols }
+
 // short tells whether rows are so short that one long row is faster: whether the zeros between them cost less than
-// what a set that handles tile pixels at once wastes on the end of each.
-func (r *correlation) short(tile int) bool {
-	if r.rows == 1 {
+// what a set that handles some pixels at once wastes on the end of each.
+func (r *correlation) short() bool {
+	tile := r.set.tile
+	switch {
+	case r.rows == 1:
 		return false
-	}
-	if tile == 0 {
+	case tile == 0:
 		return 2*r.layout.cols <= 3*r.cols
+	case r.depthwise: // the fewer calls the better
+		return r.layout.cols <= 2*r.cols
 	}
 	return r.layout.cols < (r.cols+tile-1)/tile*tile
 }
@@ -157,41 +197,21 @@ func (r *correlation) place(y, by []float32, g grid, n, from, to int) {
 	if !g.scratch && by == nil {
 		return
 	}
+	pixels := area{rows: r.rows, cols: r.cols, stepY: r.rowStep, stepX: g.step}
 	for o := range to - from {
-		plane := r.out.image(y, n, from+o)[:r.out.pixels]
-		for i := range r.rows {
-			at := r.start + i*r.rowStep
-			row := plane[at:min(at+r.cols*r.colStep, len(plane))]
-			if g.scratch {
-				spread(row, g.y[o*g.plane+i*g.step:][:r.cols], r.colStep)
-			}
-			if by != nil {
-				maskEvery(row, r.out.image(by, n, from+o)[at:][:len(row)], r.colStep)
-			}
+		plane := r.out.image(y, n, from+o)[r.start:r.out.pixels]
+		x, positive := plane, []float32(nil)
+		if g.scratch {
+			x = g.y[o*g.plane:]
 		}
-	}
-}
-
-// spread copies x to every step-th float of y.
-func spread(y, x []float32, step int) {
-	if step == 1 {
-		copy(y, x)
-		return
-	}
-	for j, v := range x {
-		y[j*step] = v
-	}
-}
-
-// maskEvery sets every step-th float of y to zero where x is not positive.
-func maskEvery(y, x []float32, step int) {
-	if step == 1 {
-		mask(y, y, x)
-		return
-	}
-	x = x[:len(y)]
-	for j := 0; j < len(y); j += step {
-		y[j] = where(x[j], y[j])
+		if by != nil {
+			positive = r.out.image(by, n, from+o)[r.start:r.out.pixels]
+		}
+		if !g.scratch && r.rowStep == r.cols {
+			r.set.mask(plane, plane, positive)
+			continue
+		}
+		r.set.place(plane, x, positive, pixels, r.colStep)
 	}
 }
 
@@ -206,9 +226,13 @@ type grid struct {
 
 // compute computes count channels of y.
 func (g *grid) compute(s *set, y, x []float32, terms []int, weights []float32, count int) {
+	pixels := s.pixels
+	if count == 1 {
+		pixels = s.long
+	}
 	for i := range g.rows {
-		for j := 0; j < g.cols; j += s.pixels {
-			n := min(s.pixels, g.cols-j)
+		for j := 0; j < g.cols; j += pixels {
+			n := min(pixels, g.cols-j)
 			in := x
 			if len(terms) > 0 {
 				in = x[i*g.stepX+j:]

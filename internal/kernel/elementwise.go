@@ -1,7 +1,5 @@
 package kernel
 
-import "math"
-
 // elementChunk is the number of elements of one piece of an elementwise kernel: 64 KiB of each operand.
 const elementChunk = 1 << 14
 
@@ -18,7 +16,7 @@ func chunk(piece, n int) (from, to int) {
 func ReLUForward(w *Workers, y, x []float32) {
 	w.Run(chunks(len(x)), func(piece int, _ *Scratch) {
 		from, to := chunk(piece, len(x))
-		rectify(y[from:to], x[from:to])
+		w.set.rectify(y[from:to], x[from:to])
 	})
 }
 
@@ -26,7 +24,7 @@ func ReLUForward(w *Workers, y, x []float32) {
 func ReLUBackward(w *Workers, dx, dy, x []float32) {
 	w.Run(chunks(len(x)), func(piece int, _ *Scratch) {
 		from, to := chunk(piece, len(x))
-		mask(dx[from:to], dy[from:to], x[from:to])
+		w.set.mask(dx[from:to], dy[from:to], x[from:to])
 	})
 }
 
@@ -34,7 +32,7 @@ func ReLUBackward(w *Workers, dx, dy, x []float32) {
 func Add(w *Workers, y, a, b []float32) {
 	w.Run(chunks(len(y)), func(piece int, _ *Scratch) {
 		from, to := chunk(piece, len(y))
-		sum(y[from:to], a[from:to], b[from:to])
+		w.set.sum(y[from:to], a[from:to], b[from:to])
 	})
 }
 
@@ -56,33 +54,15 @@ func CopyChannels(w *Workers, dst, src []float32, n, pixels, dstChannels, dstOff
 	})
 }
 
-// rectify computes y = max(x, 0) over slices of one length.
-func rectify(y, x []float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] = max(x[i], 0)
-	}
-}
-
-// mask computes dx = dy where x > 0, else 0, over slices of one length.
-func mask(dx, dy, x []float32) {
-	dy, x = dy[:len(dx)], x[:len(dx)]
-	for i := range dx {
-		dx[i] = where(x[i], dy[i])
-	}
-}
-
-// where returns v if x > 0, else 0. It works on the bits, since a branch would be guessed wrongly every other time.
-func where(x, v float32) float32 {
-	b := int32(math.Float32bits(x))
-	positive := ^(b | (b - 1)) >> 31 // all ones if neither x nor what comes before it has the sign bit
-	return math.Float32frombits(math.Float32bits(v) & uint32(positive))
-}
-
-// sum computes y = a + b over slices of one length.
-func sum(y, a, b []float32) {
-	a, b = a[:len(y)], b[:len(y)]
-	for i := range y {
-		y[i] = a[i] + b[i]
-	}
+// SGDStep is a step of stochastic gradient descent with momentum (spec section 7): buffer = momentum·buffer +
+// (gradient + decay·p), then p −= rate·buffer, in single precision. The first step finds no buffer, only memory for it.
+func SGDStep(w *Workers, p, buffer, gradient []float32, rate, momentum, decay float32, first bool) {
+	w.Run(chunks(len(p)), func(piece int, _ *Scratch) {
+		from, to := chunk(piece, len(p))
+		if first {
+			w.set.firstStep(p[from:to], buffer[from:to], gradient[from:to], rate, decay)
+		} else {
+			w.set.step(p[from:to], buffer[from:to], gradient[from:to], rate, momentum, decay)
+		}
+	})
 }

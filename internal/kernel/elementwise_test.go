@@ -75,3 +75,28 @@ func TestCopyChannelsCopiesTheWindowAndNoMore(t *testing.T) {
 		}
 	}
 }
+
+func TestSGDStepsAsTheSpecificationSays(t *testing.T) {
+	const rate, momentum, decay = 0.1, 0.9, 0.01
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{0, 1, 37, elementChunk + 5} {
+		p, gradient := normal(r, n), normal(r, n)
+		got := forThreads(t, func(w *Workers) [][]float32 {
+			x, buffer := output(t, n), output(t, n) // the buffer holds garbage, which the first step must not read
+			copy(x, p)
+			for i := range 3 {
+				SGDStep(w, x, buffer, gradient, rate, momentum, decay, i == 0)
+			}
+			return [][]float32{x, buffer}
+		})
+		want, buffer := double(p), make([]float64, n)
+		for range 3 {
+			for i := range want {
+				buffer[i] = momentum*buffer[i] + float64(gradient[i]) + decay*want[i]
+				want[i] -= rate * buffer[i]
+			}
+		}
+		near(t, "p", got[0], want, 1e-6)
+		near(t, "buffer", got[1], buffer, 1e-6)
+	}
+}

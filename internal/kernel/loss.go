@@ -27,7 +27,7 @@ func CrossEntropyBackward(w *Workers, dlogits, prob, dloss []float32, labels []i
 	scale := dloss[0] / float32(len(labels))
 	w.Run(len(labels), func(i int, _ *Scratch) {
 		row := dlogits[i*classes:][:classes]
-		scaleAndShift(row, prob[i*classes:][:classes], scale, 0)
+		w.set.scaleAndShift(row, prob[i*classes:][:classes], scale, 0)
 		row[labels[i]] -= scale
 	})
 }

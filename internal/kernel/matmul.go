@@ -20,7 +20,7 @@ func MatMulForward(w *Workers, y, a, b, bias []float32, m MatMul) {
 	}
 	w.Run(m.M, func(i int, _ *Scratch) {
 		row := y[i*m.N:][:m.N]
-		sum(row, row, bias)
+		w.set.sum(row, row, bias)
 	})
 }
 
@@ -32,7 +32,7 @@ func (m *MatMul) byColumns(w *Workers, y, a, b []float32) {
 	if m.TransposeA {
 		r.outStep, r.inStep = 1, m.M
 	}
-	r.run(w, y, b, a, nil)
+	run(w, y, b, a, nil, r)
 }
 
 // byRows computes y = op(a)·bᵀ, whose numbers are products of rows of op(a) and rows of b.
@@ -59,7 +59,7 @@ func (m *MatMul) byRows(w *Workers, y, a, b []float32) {
 
 // transposed returns the transpose of a [rows, cols], in scratch memory.
 func transposed(w *Workers, a []float32, rows, cols int) []float32 {
-	t := w.Floats(slotWeights, rows*cols)
+	t := w.Floats(slotTransposed, rows*cols)
 	for i := range rows {
 		for j := range cols {
 			t[j*rows+i] = a[i*cols+j]

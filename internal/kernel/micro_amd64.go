@@ -84,6 +84,121 @@ func dot3x6AVX512(sums *float32, dy *float32, plane int, stepDY int, x *float32,
 //go:noescape
 func dot4x6AVX512(sums *float32, dy *float32, plane int, stepDY int, x *float32, terms *int, stepX int, rows int, cols int)
 
+// rectifyAVX512 computes y = max(x, 0).
+//
+//go:noescape
+func rectifyAVX512(y []float32, x []float32)
+
+// maskAVX512 computes dx = dy where x > 0, else 0.
+//
+//go:noescape
+func maskAVX512(dx []float32, dy []float32, x []float32)
+
+// sumAVX512 computes y = a + b.
+//
+//go:noescape
+func sumAVX512(y []float32, a []float32, b []float32)
+
+// productAVX512 computes y = a·b.
+//
+//go:noescape
+func productAVX512(y []float32, a []float32, b []float32)
+
+// centreAndScaleAVX512 computes y = (x − centre)·scale.
+//
+//go:noescape
+func centreAndScaleAVX512(y []float32, x []float32, centre float32, scale float32)
+
+// scaleAndShiftAVX512 computes y = x·scale + shift.
+//
+//go:noescape
+func scaleAndShiftAVX512(y []float32, x []float32, scale float32, shift float32)
+
+// combineAVX512 computes z = u·a + v·b + shift.
+//
+//go:noescape
+func combineAVX512(z []float32, u []float32, v []float32, a float32, b float32, shift float32)
+
+// firstStepAVX512 computes buffer = gradient + decay·p and p −= rate·buffer.
+//
+//go:noescape
+func firstStepAVX512(p []float32, buffer []float32, gradient []float32, rate float32, decay float32)
+
+// stepAVX512 computes buffer = momentum·buffer + (gradient + decay·p) and p −= rate·buffer.
+//
+//go:noescape
+func stepAVX512(p []float32, buffer []float32, gradient []float32, rate float32, momentum float32, decay float32)
+
+// totalAVX512 returns Σ x.
+//
+//go:noescape
+func totalAVX512(x []float32) (sum float64)
+
+// deviationsAVX512 returns Σ (x − centre) and Σ (x − centre)².
+//
+//go:noescape
+func deviationsAVX512(x []float32, centre float32) (sum float64, squares float64)
+
+// momentsAVX512 returns Σ g and Σ g·x.
+//
+//go:noescape
+func momentsAVX512(g []float32, x []float32) (sumG float64, sumGX float64)
+
+// layAVX512 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j−from] where from ≤ j < to, else outside.
+//
+//go:noescape
+func layAVX512(y *float32, x *float32, rows int, cols int, from int, to int, stepY int, stepX int, outside float32)
+
+// layRectifiedAVX512 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j−from] where from ≤ j < to, else outside, rectified.
+//
+//go:noescape
+func layRectifiedAVX512(y *float32, x *float32, rows int, cols int, from int, to int, stepY int, stepX int, outside float32)
+
+// layEvenAVX512 copies every other pixel: y[r·stepY+j] = x[r·stepX+2(j−from)] where from ≤ j < to, else outside.
+//
+//go:noescape
+func layEvenAVX512(y *float32, x *float32, rows int, cols int, from int, to int, stepY int, stepX int, outside float32)
+
+// layEvenRectifiedAVX512 copies every other pixel: y[r·stepY+j] = x[r·stepX+2(j−from)] where from ≤ j < to, else outside, rectified.
+//
+//go:noescape
+func layEvenRectifiedAVX512(y *float32, x *float32, rows int, cols int, from int, to int, stepY int, stepX int, outside float32)
+
+// placeAVX512 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j].
+//
+//go:noescape
+func placeAVX512(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+
+// placeMaskedAVX512 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j] where by is positive there, else 0.
+//
+//go:noescape
+func placeMaskedAVX512(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+
+// placeEvenAVX512 copies to every other pixel: y[r·stepY+2j] = x[r·stepX+j].
+//
+//go:noescape
+func placeEvenAVX512(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+
+// placeEvenMaskedAVX512 copies to every other pixel: y[r·stepY+2j] = x[r·stepX+j] where by is positive there, else 0.
+//
+//go:noescape
+func placeEvenMaskedAVX512(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+
+// largestAVX512 computes y[j] = max x[terms[t]+j] over count terms, NaN if one is.
+//
+//go:noescape
+func largestAVX512(y *float32, n int, x *float32, terms *int, count int)
+
+// winnersAVX512 computes which of count terms has the largest x[terms[t]+j], of equal ones the first.
+//
+//go:noescape
+func winnersAVX512(y *float32, n int, x *float32, terms *int, count int)
+
+// routeAVX512 computes y[j] = Σ dy[terms[t]+j] over the count terms for which winners has taps[t] there.
+//
+//go:noescape
+func routeAVX512(y *float32, n int, dy *float32, winners *float32, terms *int, taps *float32, count int)
+
 // accumulate1AVX2 computes n pixels of 1 rows, plane floats apart: y[o·plane+j] = Σ k[t·1+o]·x[terms[t]+j].
 //
 //go:noescape
@@ -123,3 +238,118 @@ func dot1x4AVX2(sums *float32, dy *float32, plane int, stepDY int, x *float32, t
 //
 //go:noescape
 func dot2x4AVX2(sums *float32, dy *float32, plane int, stepDY int, x *float32, terms *int, stepX int, rows int, cols int)
+
+// rectifyAVX2 computes y = max(x, 0).
+//
+//go:noescape
+func rectifyAVX2(y []float32, x []float32)
+
+// maskAVX2 computes dx = dy where x > 0, else 0.
+//
+//go:noescape
+func maskAVX2(dx []float32, dy []float32, x []float32)
+
+// sumAVX2 computes y = a + b.
+//
+//go:noescape
+func sumAVX2(y []float32, a []float32, b []float32)
+
+// productAVX2 computes y = a·b.
+//
+//go:noescape
+func productAVX2(y []float32, a []float32, b []float32)
+
+// centreAndScaleAVX2 computes y = (x − centre)·scale.
+//
+//go:noescape
+func centreAndScaleAVX2(y []float32, x []float32, centre float32, scale float32)
+
+// scaleAndShiftAVX2 computes y = x·scale + shift.
+//
+//go:noescape
+func scaleAndShiftAVX2(y []float32, x []float32, scale float32, shift float32)
+
+// combineAVX2 computes z = u·a + v·b + shift.
+//
+//go:noescape
+func combineAVX2(z []float32, u []float32, v []float32, a float32, b float32, shift float32)
+
+// firstStepAVX2 computes buffer = gradient + decay·p and p −= rate·buffer.
+//
+//go:noescape
+func firstStepAVX2(p []float32, buffer []float32, gradient []float32, rate float32, decay float32)
+
+// stepAVX2 computes buffer = momentum·buffer + (gradient + decay·p) and p −= rate·buffer.
+//
+//go:noescape
+func stepAVX2(p []float32, buffer []float32, gradient []float32, rate float32, momentum float32, decay float32)
+
+// totalAVX2 returns Σ x.
+//
+//go:noescape
+func totalAVX2(x []float32) (sum float64)
+
+// deviationsAVX2 returns Σ (x − centre) and Σ (x − centre)².
+//
+//go:noescape
+func deviationsAVX2(x []float32, centre float32) (sum float64, squares float64)
+
+// momentsAVX2 returns Σ g and Σ g·x.
+//
+//go:noescape
+func momentsAVX2(g []float32, x []float32) (sumG float64, sumGX float64)
+
+// layAVX2 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j−from] where from ≤ j < to, else outside.
+//
+//go:noescape
+func layAVX2(y *float32, x *float32, rows int, cols int, from int, to int, stepY int, stepX int, outside float32)
+
+// layRectifiedAVX2 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j−from] where from ≤ j < to, else outside, rectified.
+//
+//go:noescape
+func layRectifiedAVX2(y *float32, x *float32, rows int, cols int, from int, to int, stepY int, stepX int, outside float32)
+
+// layEvenAVX2 copies every other pixel: y[r·stepY+j] = x[r·stepX+2(j−from)] where from ≤ j < to, else outside.
+//
+//go:noescape
+func layEvenAVX2(y *float32, x *float32, rows int, cols int, from int, to int, stepY int, stepX int, outside float32)
+
+// layEvenRectifiedAVX2 copies every other pixel: y[r·stepY+j] = x[r·stepX+2(j−from)] where from ≤ j < to, else outside, rectified.
+//
+//go:noescape
+func layEvenRectifiedAVX2(y *float32, x *float32, rows int, cols int, from int, to int, stepY int, stepX int, outside float32)
+
+// placeAVX2 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j].
+//
+//go:noescape
+func placeAVX2(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+
+// placeMaskedAVX2 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j] where by is positive there, else 0.
+//
+//go:noescape
+func placeMaskedAVX2(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+
+// placeEvenAVX2 copies to every other pixel: y[r·stepY+2j] = x[r·stepX+j].
+//
+//go:noescape
+func placeEvenAVX2(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+
+// placeEvenMaskedAVX2 copies to every other pixel: y[r·stepY+2j] = x[r·stepX+j] where by is positive there, else 0.
+//
+//go:noescape
+func placeEvenMaskedAVX2(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+
+// largestAVX2 computes y[j] = max x[terms[t]+j] over count terms, NaN if one is.
+//
+//go:noescape
+func largestAVX2(y *float32, n int, x *float32, terms *int, count int)
+
+// winnersAVX2 computes which of count terms has the largest x[terms[t]+j], of equal ones the first.
+//
+//go:noescape
+func winnersAVX2(y *float32, n int, x *float32, terms *int, count int)
+
+// routeAVX2 computes y[j] = Σ dy[terms[t]+j] over the count terms for which winners has taps[t] there.
+//
+//go:noescape
+func routeAVX2(y *float32, n int, dy *float32, winners *float32, terms *int, taps *float32, count int)

@@ -43,8 +43,8 @@ func mean(x []float64) float64 {
 	return s / float64(len(x))
 }
 
-// product returns the products of the elements of a and b.
-func product(a, b []float64) []float64 {
+// products returns the products of the elements of a and b.
+func products(a, b []float64) []float64 {
 	c := make([]float64, len(a))
 	for i := range a {
 		c[i] = a[i] * b[i]
@@ -79,7 +79,7 @@ func testNormForward(t *testing.T, n Norm, x []float32, tolerance float64) {
 	for c := range n.C {
 		v := channel(x, n, c)
 		means[c] = mean(v)
-		variances[c] = mean(product(v, v)) - means[c]*means[c]
+		variances[c] = mean(products(v, v)) - means[c]*means[c]
 		invStds[c] = 1 / math.Sqrt(variances[c]+n.Eps)
 	}
 	eachElement(n, func(i, c, _ int) { y[i] = (float64(x[i]) - means[c]) * invStds[c] })
@@ -118,7 +118,7 @@ func TestNormalisationGradientEqualsTheDefinition(t *testing.T) {
 		want := make([]float64, len(y))
 		for c := range n.C {
 			g, out := channel(dy, n, c), channel(y, n, c)
-			meanG, meanGY := mean(g), mean(product(g, out))
+			meanG, meanGY := mean(g), mean(products(g, out))
 			eachElement(n, func(i, of, place int) {
 				if of == c {
 					want[i] = float64(invStd[c]) * (g[place] - meanG - out[place]*meanGY)

@@ -1,44 +1,63 @@
 package kernel
 
-import "math"
-
-// Slots of a thread's scratch memory in a pooling.
-const (
-	slotPadded = iota // a row, continued as far as any window reaches
-	slotAcross        // the windows' results within each row
+import (
+	"math"
+	"slices"
 )
 
-// slotWidths is the slot of the shared scratch memory that holds the widths of the windows.
-const slotWidths = 0
+// Slots of a thread's scratch memory in a pooling, beside those of a correlation.
+const (
+	slotAcross  = slotResult + 1 + iota // the windows' results within each row
+	slotWinners                         // which tap each window's maximum is at
+	slotShares                          // what each pixel of a window gets of its gradient
+	slotLaidWinners
+)
+
+// conv returns the depthwise convolution whose kernel covers the windows. Pools are computed like it, with other inner
+// loops for a maximum, and with weights of 1 for an average.
+func (p *Pool) conv() Conv {
+	return Conv{
+		N: p.N, Ci: p.C, Co: p.C, H: p.H, W: p.W, OH: p.OH, OW: p.OW, KH: p.K, KW: p.K,
+		StrideH: p.Stride, StrideW: p.Stride, PadH: p.Pad, PadW: p.Pad, DilationH: 1, DilationW: 1, Depthwise: true,
+	}
+}
+
+// forward returns the correlation that lays out x for the windows.
+func (p *Pool) forward(w *Workers) *correlation {
+	c := p.conv()
+	r := c.forward(w)
+	if p.Max {
+		r.layout.outside = float32(math.Inf(-1))
+	}
+	return r
+}
 
 // PoolForward computes y from x.
 func PoolForward(w *Workers, y, x []float32, p Pool) {
-	combine, empty := addEvery, float32(0)
-	if p.Max {
-		combine, empty = maxEvery, float32(math.Inf(-1))
+	r := p.forward(w)
+	inverse, ones := p.inverseAreas(w)
+	reduce := w.set.largest
+	if !p.Max {
+		reduce = func(y []float32, n int, x []float32, terms []int) { w.set.accumulate(y, 0, n, x, terms, ones, 1) }
 	}
-	widths := p.widths(w)
+	// A phase of the layout becomes the results within its rows, in a plane of the same size.
+	size, planes := r.layout.rows*r.layout.cols, min(p.Stride, p.K)
+	down := w.ints(slotTerm, p.K)
+	for a := range down {
+		down[a] = a%p.Stride*size + a/p.Stride*r.layout.cols
+	}
+	pixels := area{rows: p.OH, cols: p.OW, stepY: p.OW, stepX: r.layout.cols}
 	w.Run(p.N*p.C, func(piece int, s *Scratch) {
-		in, out := x[piece*p.H*p.W:][:p.H*p.W], y[piece*p.OH*p.OW:][:p.OH*p.OW]
-		padded, across := s.Floats(slotPadded, p.reach()), s.Floats(slotAcross, p.H*p.OW)
-		fill(padded, empty)
-		fill(across, empty)
-		for h := range p.H {
-			copy(padded[p.Pad:], in[h*p.W:][:p.W])
-			for k := range p.K {
-				combine(across[h*p.OW:][:p.OW], padded[k:], p.Stride)
-			}
+		in := r.prepare(s, slotLayout, x[piece*p.H*p.W:][:p.H*p.W], 1)
+		across, result := s.Floats(slotAcross, planes*size), s.Floats(slotResult, size)
+		for a := range planes {
+			reduce(across[a*size:], size-(p.K-1)/p.Stride, in, r.shift[a*p.K:][:p.K])
 		}
-		fill(out, empty)
-		for i := range p.OH {
-			row := out[i*p.OW:][:p.OW]
-			from, to := p.window(i, p.H)
-			for h := from; h < to; h++ {
-				combine(row, across[h*p.OW:], 1)
-			}
-			if !p.Max {
-				divide(row, row, widths, to-from)
-			}
+		reduce(result, r.longRow(), across, down)
+		out := y[piece*p.OH*p.OW:][:p.OH*p.OW]
+		w.set.place(out, result, nil, pixels, 1)
+		if !p.Max {
+			w.set.product(out, out, inverse)
 		}
 	})
 }
@@ -46,135 +65,80 @@ func PoolForward(w *Workers, y, x []float32, p Pool) {
 // PoolBackward computes dx, the gradient by x, from dy, the gradient by y. The whole gradient of a maximum goes to the
 // first pixel of the window, in scan order, that has it. x is read only for a maximum.
 func PoolBackward(w *Workers, dx, dy, x []float32, p Pool) {
-	widths := p.widths(w)
+	c := p.conv()
+	phases := c.backwards(w)
+	if p.Max {
+		p.routeBack(w, dx, dy, x, phases)
+		return
+	}
+	inverse, ones := p.inverseAreas(w)
 	w.Run(p.N*p.C, func(piece int, s *Scratch) {
-		size := p.H * p.W
-		out, g := dx[piece*size:][:size], dy[piece*p.OH*p.OW:][:p.OH*p.OW]
-		clear(out)
-		if p.Max {
-			p.routeBack(s, out, g, x[piece*size:][:size])
-		} else {
-			p.spreadBack(s, out, g, widths)
+		n, o := piece/p.C, piece%p.C
+		shares := s.Floats(slotShares, p.OH*p.OW)
+		w.set.product(shares, dy[piece*p.OH*p.OW:][:p.OH*p.OW], inverse)
+		for _, r := range phases {
+			g := r.target(s, dx, n, o, o+1)
+			g.compute(r.set, g.y, r.prepare(s, slotLayout, shares, 1), r.shift, ones, 1)
+			r.place(dx, nil, g, n, o, o+1)
 		}
 	})
+}
+
+// routeBack computes dx, the gradient by x of a maximum: each window's gradient goes to its winner.
+func (p *Pool) routeBack(w *Workers, dx, dy, x []float32, phases []*correlation) {
+	forward := p.forward(w)
+	taps := w.Floats(slotTaps, p.K*p.K)[:0] // each belongs to one phase
+	for _, r := range phases {
+		taps = r.inScanOrder(taps)
+	}
+	pixels := area{rows: p.OH, cols: p.OW, stepY: p.OW, stepX: forward.layout.cols}
+	w.Run(p.N*p.C, func(piece int, s *Scratch) {
+		n, o := piece/p.C, piece%p.C
+		in := forward.prepare(s, slotLayout, x[piece*p.H*p.W:][:p.H*p.W], 1)
+		row, winners := s.Floats(slotResult, forward.longRow()), s.Floats(slotWinners, p.OH*p.OW)
+		w.set.winners(row, len(row), in, forward.shift)
+		w.set.place(winners, row, nil, pixels, 1)
+		left := taps
+		for _, r := range phases {
+			g := r.target(s, dx, n, o, o+1)
+			laid := r.prepare(s, slotLayout, dy[piece*p.OH*p.OW:][:p.OH*p.OW], 1)
+			laidWinners := r.prepare(s, slotLaidWinners, winners, 1)
+			for j := range g.rows {
+				at := j * g.stepX
+				w.set.route(g.y[j*g.step:], g.cols, laid[at:], laidWinners[at:], r.shift, left)
+			}
+			left = left[len(r.tap):]
+			r.place(dx, nil, g, n, o, o+1)
+		}
+	})
+}
+
+// inScanOrder has the terms of a gradient follow the scan order of the windows that they come from, which is that of the
+// taps reversed, and appends the taps to all.
+func (r *correlation) inScanOrder(all []float32) []float32 {
+	slices.Reverse(r.tap)
+	slices.Reverse(r.shift)
+	for _, tap := range r.tap {
+		all = append(all, float32(tap))
+	}
+	return all
+}
+
+// inverseAreas returns one over the number of pixels of x that each window covers, and as many ones as a window has pixels.
+func (p *Pool) inverseAreas(w *Workers) (inverse, ones []float32) {
+	all := w.Floats(slotAreas, p.OH*p.OW+p.K*p.K)
+	inverse, ones = all[:p.OH*p.OW], all[p.OH*p.OW:]
+	for i := range inverse {
+		top, bottom := p.window(i/p.OW, p.H)
+		left, right := p.window(i%p.OW, p.W)
+		inverse[i] = 1 / float32((bottom-top)*(right-left))
+	}
+	fill(ones, 1)
+	return inverse, ones
 }
 
 // window returns the pixels of x, along a side of size pixels, that window i of that side covers.
 func (p *Pool) window(i, size int) (from, to int) {
 	start := i*p.Stride - p.Pad
 	return max(start, 0), min(start+p.K, size)
-}
-
-// reach returns the length of a row of x with the padding that any window may reach into.
-func (p *Pool) reach() int {
-	return max((p.OW-1)*p.Stride+p.K, p.Pad+p.W)
-}
-
-// widths returns the number of pixels of x that each window of a row covers.
-func (p *Pool) widths(w *Workers) []float32 {
-	widths := w.Floats(slotWidths, p.OW)
-	for j := range widths {
-		from, to := p.window(j, p.W)
-		widths[j] = float32(to - from)
-	}
-	return widths
-}
-
-// divide computes y = x divided by the number of pixels of windows of these widths and this height.
-func divide(y, x, widths []float32, height int) {
-	x, widths = x[:len(y)], widths[:len(y)]
-	for j := range y {
-		y[j] = x[j] / (widths[j] * float32(height))
-	}
-}
-
-// spreadBack adds to dx the gradient of an average, which each pixel of a window has an equal share of.
-func (p *Pool) spreadBack(s *Scratch, dx, dy, widths []float32) {
-	padded, share := s.Floats(slotPadded, p.reach()), s.Floats(slotAcross, p.OW)
-	for i := range p.OH {
-		from, to := p.window(i, p.H)
-		divide(share, dy[i*p.OW:][:p.OW], widths, to-from)
-		clear(padded)
-		for k := range p.K {
-			for j, v := range share {
-				padded[j*p.Stride+k] += v
-			}
-		}
-		for h := from; h < to; h++ {
-			addEvery(dx[h*p.W:][:p.W], padded[p.Pad:], 1)
-		}
-	}
-}
-
-// routeBack adds to dx the gradient of a maximum. It finds the winner of each window as the largest key of its pixels, in
-// rows first and then across them.
-func (p *Pool) routeBack(s *Scratch, dx, dy, x []float32) {
-	reach := p.reach()
-	keys := s.keys.take(0, reach+p.H*p.OW+p.OW)
-	clear(keys) // no pixel has a key of 0
-	padded, across, best := keys[:reach], keys[reach:][:p.H*p.OW], keys[reach+p.H*p.OW:]
-	for h := range p.H {
-		for v, f := range x[h*p.W:][:p.W] {
-			padded[p.Pad+v] = key(f, h*p.W+v)
-		}
-		for k := range p.K {
-			maxKeys(across[h*p.OW:][:p.OW], padded[k:], p.Stride)
-		}
-	}
-	for i := range p.OH {
-		clear(best)
-		from, to := p.window(i, p.H)
-		for h := from; h < to; h++ {
-			maxKeys(best, across[h*p.OW:], 1)
-		}
-		for j, v := range dy[i*p.OW:][:p.OW] {
-			dx[^uint32(best[j])] += v
-		}
-	}
-}
-
-// key returns a number that is the larger the larger v is and, of equal ones, the smaller the place.
-func key(v float32, place int) uint64 {
-	b := math.Float32bits(v + 0) // −0 becomes 0
-	ordered := b ^ (uint32(int32(b)>>31) | 1<<31)
-	return uint64(ordered)<<32 | uint64(^uint32(place))
-}
-
-// fill sets all of x to v.
-func fill(x []float32, v float32) {
-	for i := range x {
-		x[i] = v
-	}
-}
-
-// addEvery adds every step-th float of x to y.
-func addEvery(y, x []float32, step int) {
-	if step == 1 {
-		sum(y, y, x)
-		return
-	}
-	for j := range y {
-		y[j] += x[j*step]
-	}
-}
-
-// maxEvery computes the larger of y and every step-th float of x in y.
-func maxEvery(y, x []float32, step int) {
-	if step == 1 {
-		x = x[:len(y)]
-		for j := range y {
-			y[j] = max(y[j], x[j])
-		}
-		return
-	}
-	for j := range y {
-		y[j] = max(y[j], x[j*step])
-	}
-}
-
-// maxKeys computes the larger of y and every step-th word of x in y.
-func maxKeys(y, x []uint64, step int) {
-	for j := range y {
-		y[j] = max(y[j], x[j*step])
-	}
 }

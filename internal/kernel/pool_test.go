@@ -60,6 +60,9 @@ func TestPoolsEqualTheDefinition(t *testing.T) {
 		{N: 2, C: 2, H: 8, W: 8, OH: 2, OW: 2, K: 5, Stride: 3, Pad: 0},
 		{N: 1, C: 1, H: 1, W: 1, OH: 1, OW: 1, K: 3, Stride: 2, Pad: 1},
 		{N: 1, C: 2, H: 9, W: 9, OH: 2, OW: 2, K: 2, Stride: 4, Pad: 0},
+		{N: 1, C: 2, H: 32, W: 32, OH: 32, OW: 32, K: 5, Stride: 1, Pad: 2},
+		{N: 1, C: 2, H: 33, W: 40, OH: 17, OW: 20, K: 3, Stride: 2, Pad: 1},
+		{N: 2, C: 2, H: 5, W: 19, OH: 5, OW: 19, K: 1, Stride: 1, Pad: 0},
 	}
 	for _, p := range shapes {
 		for _, p.Max = range []bool{false, true} {
@@ -87,12 +90,19 @@ func TestTheFirstOfEqualMaximaGetsTheGradient(t *testing.T) {
 func TestMaximumOfWindowsWithNaNIsNaN(t *testing.T) {
 	p := Pool{N: 1, C: 1, H: 3, W: 3, OH: 3, OW: 3, K: 3, Stride: 1, Pad: 1, Max: true}
 	x := []float32{float32(math.NaN()), 1, 2, 3, 4, 5, 6, 7, 8}
-	y := output(t, 9)
-	PoolForward(workers(t, 1), y, x, p)
-	for i, v := range y {
-		row, col := i/3, i%3
-		if got, want := v != v, row < 2 && col < 2; got != want {
-			t.Errorf("y[%d] = %g", i, v)
+	for _, name := range Sets() {
+		w, err := NewWorkersOf(1, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y := output(t, 9)
+		PoolForward(w, y, x, p)
+		w.Close()
+		for i, v := range y {
+			row, col := i/3, i%3
+			if got, want := v != v, row < 2 && col < 2; got != want {
+				t.Errorf("%s: y[%d] = %g", name, i, v)
+			}
 		}
 	}
 }

@@ -10,12 +10,17 @@ import (
 // and so in the last bits of a result.
 type set struct {
 	name string
+	passes
+	copies
+	maxima
 	// rows is how many output channels accumulate computes together at most.
 	rows int
 	// pixels is how many pixels of a row are computed together: so few that the input channels' share of them stays in the
 	// first-level cache for all output channels. tile is how many accumulate handles at once; 0 means that any number
 	// is as good.
 	pixels, tile int
+	// long is the number of pixels computed together if it is for one output channel alone.
+	long int
 	// accumulate computes n pixels of rows rows of y, plane floats apart: y[o·plane+j] = Σ k[…]·x[terms[t]+j], with the
 	// weights k in the order of weightAt.
 	accumulate func(y []float32, plane, n int, x []float32, terms []int, k []float32, rows int)
@@ -30,7 +35,8 @@ type set struct {
 
 // portable is the set that runs everywhere.
 var portable = set{
-	name: "portable", rows: 2, pixels: 256, dotRows: 2, dotPixels: 256,
+	name: "portable", passes: portablePasses, copies: portableCopies, maxima: portableMaxima,
+	rows: 2, pixels: 256, long: 256, dotRows: 2, dotPixels: 256,
 	accumulate: func(y []float32, plane, n int, x []float32, terms []int, k []float32, rows int) {
 		if rows == 2 {
 			accumulate2(y[:n], y[plane:][:n], x, terms, k)

@@ -11,13 +11,47 @@ func assembly() (found []set) {
 	x := &cpu.X86
 	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasBMI2 {
 		found = append(found, set{
-			name: "avx512", rows: 12, pixels: 64, tile: 32, accumulate: accumulateAVX512, weightAt: inTurn,
+			name: "avx512",
+			passes: passes{
+				rectify: rectifyAVX512, mask: maskAVX512, sum: sumAVX512, product: productAVX512,
+				centreAndScale: centreAndScaleAVX512, scaleAndShift: scaleAndShiftAVX512, combine: combineAVX512,
+				step: stepAVX512, firstStep: firstStepAVX512,
+				total: totalAVX512, deviations: deviationsAVX512, moments: momentsAVX512,
+			},
+			copies: copies{
+				lay: (&layKernels{layAVX512, layRectifiedAVX512, layEvenAVX512, layEvenRectifiedAVX512}).lay,
+				place: (&placeKernels{
+					[2]func(y, x *float32, rows, cols, stepY, stepX int){placeAVX512, placeEvenAVX512},
+					[2]func(y, x, by *float32, rows, cols, stepY, stepX int){placeMaskedAVX512, placeEvenMaskedAVX512},
+				}).place,
+			},
+			maxima: maxima{
+				largest: overTerms(largestAVX512), winners: overTerms(winnersAVX512), route: routeBy(routeAVX512),
+			},
+			rows: 12, pixels: 64, tile: 32, long: 1 << 14, accumulate: accumulateAVX512, weightAt: inTurn,
 			dotRows: 4, dotPixels: 512, dot: dotAVX512,
 		})
 	}
 	if x.HasAVX2 && x.HasFMA && x.HasBMI2 {
 		found = append(found, set{
-			name: "avx2", rows: 6, pixels: 64, tile: 16, accumulate: accumulateAVX2, weightAt: inTurn,
+			name: "avx2",
+			passes: passes{
+				rectify: rectifyAVX2, mask: maskAVX2, sum: sumAVX2, product: productAVX2,
+				centreAndScale: centreAndScaleAVX2, scaleAndShift: scaleAndShiftAVX2, combine: combineAVX2,
+				step: stepAVX2, firstStep: firstStepAVX2,
+				total: totalAVX2, deviations: deviationsAVX2, moments: momentsAVX2,
+			},
+			copies: copies{
+				lay: (&layKernels{layAVX2, layRectifiedAVX2, layEvenAVX2, layEvenRectifiedAVX2}).lay,
+				place: (&placeKernels{
+					[2]func(y, x *float32, rows, cols, stepY, stepX int){placeAVX2, placeEvenAVX2},
+					[2]func(y, x, by *float32, rows, cols, stepY, stepX int){placeMaskedAVX2, placeEvenMaskedAVX2},
+				}).place,
+			},
+			maxima: maxima{
+				largest: overTerms(largestAVX2), winners: overTerms(winnersAVX2), route: routeBy(routeAVX2),
+			},
+			rows: 6, pixels: 64, tile: 16, long: 1 << 14, accumulate: accumulateAVX2, weightAt: inTurn,
 			dotRows: 2, dotPixels: 512, dot: dotAVX2,
 		})
 	}

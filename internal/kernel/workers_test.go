@@ -62,7 +62,7 @@ func TestKernelsAllocateNothingThatGrows(t *testing.T) {
 		"CrossEntropyForward": func() { CrossEntropyForward(w, a, y, x, labels, 25) },
 		"Add":                 func() { Add(w, dx, dx, x) },
 	} {
-		const phases, perRun = 4, 3 // a gradient by the data is a run for each phase of the stride
+		const phases, perRun = 4, 3 // a gradient by the data has a correlation for each phase of the stride
 		if got := testing.AllocsPerRun(20, run); got > phases*perRun {
 			t.Errorf("%s allocates %g times", name, got)
 		} else {
