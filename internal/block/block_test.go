@@ -7,6 +7,7 @@ import (
 
 	"nat/internal/golden"
 	"nat/internal/graph"
+	"nat/internal/kernel"
 	"nat/internal/primitive"
 )
 
@@ -37,11 +38,25 @@ func blockOf(t *testing.T, name string) (b Block, null bool) {
 	return Of(id, channels, stride, Supernet), false
 }
 
+// forKernels runs a test with every set of kernels that this processor has.
+func forKernels(t *testing.T, test func(t *testing.T, d *graph.Device)) {
+	for _, name := range kernel.Sets() {
+		t.Run(name, func(t *testing.T) {
+			d, err := graph.NewCPUOf(2, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			test(t, d)
+		})
+	}
+}
+
 // TestGolden holds every block's output and gradients against the golden numbers.
-func TestGolden(t *testing.T) {
+func TestGolden(t *testing.T) { forKernels(t, checkGolden) }
+
+func checkGolden(t *testing.T, d *graph.Device) {
 	f := golden.Open(t, "ops")
-	d := graph.NewCPU(2)
-	defer d.Close()
 	for _, name := range f.Cases() {
 		t.Run(name, func(t *testing.T) {
 			b, null := blockOf(t, name)

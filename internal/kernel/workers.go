@@ -96,7 +96,6 @@ func (w *Workers) take(s *Scratch) {
 type Scratch struct {
 	floats slots[float32]
 	ints   slots[int]
-	keys   slots[uint64]
 }
 
 // Floats returns n floats of scratch memory. They hold what the slot's last user left there.

@@ -11,6 +11,7 @@ import (
 	"nat/internal/genotype"
 	"nat/internal/golden"
 	"nat/internal/graph"
+	"nat/internal/kernel"
 	"nat/internal/primitive"
 	"nat/internal/random"
 )
@@ -62,10 +63,24 @@ func goldenCell(f *golden.File, name string) (c genotype.Cell) {
 	return c
 }
 
+// forKernels runs a test with every set of kernels that this processor has.
+func forKernels(t *testing.T, test func(t *testing.T, d *graph.Device)) {
+	for _, name := range kernel.Sets() {
+		t.Run(name, func(t *testing.T) {
+			d, err := graph.NewCPUOf(2, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			test(t, d)
+		})
+	}
+}
+
 // TestGolden holds logits, loss and gradients of whole supernets against the golden numbers.
-func TestGolden(t *testing.T) {
-	d := graph.NewCPU(2)
-	defer d.Close()
+func TestGolden(t *testing.T) { forKernels(t, checkGolden) }
+
+func checkGolden(t *testing.T, d *graph.Device) {
 	for _, file := range []string{"supernet_fully_concat", "supernet_loose_end"} {
 		f := golden.Open(t, file)
 		for _, name := range f.Cases() {
@@ -105,9 +120,9 @@ func TestGolden(t *testing.T) {
 }
 
 // TestGradientOfImages holds the gradient by the images against its golden norm, on a supernet whose images are a parameter.
-func TestGradientOfImages(t *testing.T) {
-	d := graph.NewCPU(2)
-	defer d.Close()
+func TestGradientOfImages(t *testing.T) { forKernels(t, checkGradientOfImages) }
+
+func checkGradientOfImages(t *testing.T, d *graph.Device) {
 	for _, file := range []string{"supernet_fully_concat", "supernet_loose_end"} {
 		f := golden.Open(t, file)
 		for _, name := range f.Cases() {
