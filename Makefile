@@ -1,17 +1,18 @@
-# The targets that people use: build, test, check, bench, fuzz, dist, clean. check runs all that must pass before a change
+# The targets that people use: build, test, check, bench, asm, fuzz, dist, clean. check runs all that must pass before a change
 # goes in; its parts (format, vet, lint, size, test, race) can be run alone.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 FUZZTIME    ?= 1m
 BENCH       ?= .
+PYTHON      ?= python3
 # Packages that share memory between goroutines of their own, and whose tests under the race detector take seconds.
 RACE        := ./internal/dataset ./internal/graph ./internal/kernel
 # What the tracked files may weigh together, in bytes (45 MiB): everybody who clones the project pays for them.
 TREE_LIMIT  := 47185920
 PLATFORMS   := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build test check format vet lint size race bench fuzz dist clean
+.PHONY: build test check format vet lint size race bench kernels asm fuzz dist clean
 
 build:
 	go build -o nat ./cmd/nat
@@ -40,9 +41,18 @@ race:
 	@if command -v $$(go env CC) >/dev/null; then set -x; go test -race -short $(RACE); \
 	else echo "no C compiler: the race detector is left out"; fi
 
-# bench runs the Go benchmarks of the kernels and of the layers above them; nat bench measures whole training steps.
+# bench times the steps of a search in alternation with the same in PyTorch, and prints ratios; it needs a quiet machine and
+# a python3 with torch. kernels runs the Go benchmarks of single kernels.
 bench:
-	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/...
+	$(PYTHON) bench/compare.py
+
+kernels:
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./internal/kernel
+
+# asm writes the assembly anew; it fails if that differs from what is committed.
+asm:
+	go generate ./internal/kernel
+	git diff --exit-code -- internal/kernel
 
 # fuzz gives every fuzz test of the tree FUZZTIME.
 fuzz:

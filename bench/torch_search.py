@@ -258,4 +258,5 @@ def main():
                               seconds_policy=round(time.time() - middle, 1))), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Times `nat bench` and torch_step.py in alternation and prints the medians and their ratios: make bench.
+
+    python3 bench/compare.py [--rounds 3] [--threads 2] [--python python3]
+
+The machine must be quiet: anything else that runs halves both. --python names an interpreter that has torch.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def measure(command):
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--python", default=sys.executable)
+    a = p.parse_args()
+    if subprocess.run([a.python, "-c", "import torch"], stderr=subprocess.DEVNULL).returncode:
+        sys.exit(f"{a.python} has no torch: name an interpreter that has it as --python, or run nat bench alone")
+    with tempfile.TemporaryDirectory() as folder:
+        nat = os.path.join(folder, "nat")
+        subprocess.run(["go", "build", "-o", nat, "./cmd/nat"], check=True, cwd=os.path.dirname(HERE))
+        threads = str(a.threads)
+        commands = {"nat": [nat, "bench", "--json", "--threads", threads],
+                    "torch": [a.python, os.path.join(HERE, "torch_step.py"), "--threads", threads]}
+        results = {name: [] for name in commands}
+        for i in range(a.rounds):
+            for name, command in commands.items():
+                results[name].append(measure(command))
+                r = results[name][-1]
+                print(f"round {i + 1}, {name}: w {r['w_step_s']:.3f} s, theta {r['theta_step_s']:.3f} s", flush=True)
+    for step in "w", "theta":
+        nat, peer = (statistics.median(r[step + "_step_s"] for r in results[name]) for name in ("nat", "torch"))
+        print(f"{step}: nat {nat:.3f} s, torch {results['torch'][0]['torch']} {peer:.3f} s: {peer / nat:.2f} times as fast")
+
+
+main()
