@@ -96,6 +96,8 @@ func defineOptions(flags *pflag.FlagSet, o *search.Options) {
 	wholeNumber(flags, &o.Policy.Embedding, "edge-hid", d.Policy.Embedding, 1, 1<<14, "numbers in the policy's embedding of an operation")
 	wholeNumber(flags, &o.Policy.Features, "transformer-nfeat", d.Policy.Features, 1, 1<<14, "features of a node in the policy")
 	wholeNumber(flags, &o.Policy.Hidden, "transformer-nhid", d.Policy.Hidden, 1, 1<<14, "hidden features of a node in the policy")
+	flags.BoolVar(&o.Policy.NormaliseFeatures, "transformer-normalize-features", false, "divide a node's features by the sum of their magnitudes")
+	flags.BoolVar(&o.Policy.NormaliseAdjacency, "transformer-normalize-adjacency", false, "divide the rows of the adjacency matrix by their sums")
 	realNumber(flags, &o.Policy.Dropout, "transformer-dropout", d.Policy.Dropout, 0, 1, "of the policy's hidden features")
 	wholeNumber(flags, &o.Trials.Every, "test-freq", d.Trials.Every, 1, 1_000_000, "epochs between trials of the policy")
 	wholeNumber(flags, &o.Trials.Candidates, "n-archs", d.Trials.Candidates, 1, 100_000, "transformations in a trial")
