@@ -11,51 +11,105 @@ const (
 func ConvBackwardWeights(w *Workers, dk, dy, x []float32, c Conv) {
 	c = c.flattened()
 	r := c.forward(w)
-	terms := r.terms(w)
-	size := r.out.count * len(terms)
+	size := r.out.count * r.termCount()
 	parts := min(c.N, maxPartials, max(2, partialFloats/size))
+	b := r.batch(w, (c.N+parts-1)/parts)
 	partial := w.Floats(slotPartial, parts*size)
 	w.Run(parts, func(part int, s *Scratch) {
 		sums := partial[part*size:][:size]
 		clear(sums)
-		for n := part * c.N / parts; n < (part+1)*c.N/parts; n++ {
-			r.correlate(s, sums, dy, x, terms, n)
+		end := (part + 1) * c.N / parts
+		for n := part * c.N / parts; n < end; n += b.images {
+			b.add(s, sums, dy, x, n, min(b.images, end-n))
 		}
 	})
 	addParts(w, dk, partial)
 }
 
-// correlate adds to sums [output channels, terms] what image n contributes to the gradients by the weights.
-func (r *correlation) correlate(s *Scratch, sums, dy, x []float32, terms []int, n int) {
-	if !r.depthwise {
-		r.dots(sums, r.out.image(dy, n, 0), r.prepare(s, slotLayout, r.in.image(x, n, 0), r.in.count), terms, r.out.count)
+// batch is images that are correlated together, since long rows are faster: the pixels of a channel follow one another,
+// image by image, with zeros in the gradient wherever the layout has pixels that belong to no output.
+type batch struct {
+	*correlation
+	images int
+	pitch  int // from image to image of a channel
+	terms  []int
+}
+
+// batch returns how the weights' gradients are computed, at most most images at a time.
+func (r *correlation) batch(w *Workers, most int) batch {
+	b := batch{correlation: r, images: 1, pitch: r.layout.size()}
+	if len(r.layout.phases) == 1 {
+		b.images = min(most, max(1, r.set.dotPixels/b.pitch))
+	}
+	b.terms = r.terms(w, b.images*b.pitch)
+	return b
+}
+
+// add adds to sums [output channels, terms] what count images, from the one numbered n on, contribute to the gradients by
+// the weights.
+func (b *batch) add(s *Scratch, sums, dy, x []float32, n, count int) {
+	if !b.depthwise {
+		b.dots(sums, b.gradients(s, dy, n, 0, b.out.count, count), b.inputs(s, x, n, 0, b.in.count, count), b.out.count, count)
 		return
 	}
-	for o := range r.out.count {
-		in := r.prepare(s, slotLayout, r.in.image(x, n, o), 1)
-		r.dots(sums[o*len(terms):], r.out.image(dy, n, o), in, terms, 1)
+	for o := range b.out.count {
+		g, in := b.gradients(s, dy, n, o, 1, count), b.inputs(s, x, n, o, 1, count)
+		b.dots(sums[o*len(b.terms):], g, in, 1, count)
 	}
 }
 
+// inputs lays out channels of count images.
+func (b *batch) inputs(s *Scratch, x []float32, n, first, channels, count int) []float32 {
+	if b.images == 1 {
+		return b.prepare(s, slotLayout, b.in.image(x, n, first), channels)
+	}
+	laid := s.Floats(slotLayout, channels*b.images*b.pitch)
+	for i := range count {
+		image := b.in.image(x, n+i, first)
+		for c := range channels {
+			b.layout.fill(b.set, laid[(c*b.images+i)*b.pitch:][:b.pitch], image[c*b.in.pixels:][:b.in.pixels])
+		}
+	}
+	return laid
+}
+
+// gradients lays out channels of dy likewise.
+func (b *batch) gradients(s *Scratch, dy []float32, n, first, channels, count int) gradients {
+	if b.images == 1 && b.rows == 1 {
+		return gradients{b.out.image(dy, n, first), b.out.pixels}
+	}
+	step := b.layout.cols
+	size := min(b.pitch, b.layout.rows*step) // of one image
+	g := gradients{s.Floats(slotResult, channels*b.images*size), b.images * size}
+	pixels := area{rows: b.rows, cols: step, stepY: step, stepX: b.rowStep}
+	for i := range count {
+		image := b.out.image(dy, n+i, first)
+		for o := range channels {
+			plane := g.dy[o*g.plane+i*size:][:size]
+			b.set.lay(plane, image[o*b.out.pixels:], pixels, columns{to: b.cols, step: 1})
+			clear(plane[b.rows*step:])
+		}
+	}
+	return g
+}
+
+// gradients are channels of dy, plane floats apart.
+type gradients struct {
+	dy    []float32
+	plane int
+}
+
 // dots adds to sums, for count output channels and every term, the product of dy and the term's shifted x, summed over
-// the pixels. It goes by blocks of pixels that stay in the first-level cache; their sums are short enough for single
-// precision.
-func (r *correlation) dots(sums, dy, x []float32, terms []int, count int) {
-	s := r.set
-	width := min(s.dotPixels, r.cols)
-	height := max(1, s.dotPixels/r.cols)
-	for i := 0; i < r.rows; i += height {
-		for j := 0; j < r.cols; j += width {
-			b := block{
-				rows: min(height, r.rows-i), cols: min(width, r.cols-j),
-				stepG: r.rowStep, stepX: r.layout.cols,
-			}
-			g, in := dy[i*r.rowStep+j:], x[i*r.layout.cols+j:]
-			for group, o := 0, 0; o < count; group++ {
-				end := split(count, s.dotRows, group+1)
-				s.dot(b, sums[o*len(terms):], g[o*r.out.pixels:], r.out.pixels, end-o, in, terms)
-				o = end
-			}
+// the pixels of the images. It goes by blocks of pixels that stay in the first-level cache; their sums are short enough for
+// single precision.
+func (b *batch) dots(sums []float32, g gradients, x []float32, count, images int) {
+	pixels := (images-1)*b.pitch + b.longRow()
+	for j := 0; j < pixels; j += b.set.dotPixels {
+		n := min(b.set.dotPixels, pixels-j)
+		for group, o := 0, 0; o < count; group++ {
+			end := split(count, b.set.dotRows, group+1)
+			b.set.dot(n, sums[o*len(b.terms):], g.dy[o*g.plane+j:], g.plane, end-o, x[j:], b.terms)
+			o = end
 		}
 	}
 }

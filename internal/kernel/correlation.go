@@ -58,7 +58,7 @@ func run(w *Workers, y, x, k, by []float32, all ...*correlation) {
 	one := all[0]
 	width := one.pieceWidth()
 	for i, r := range all {
-		terms := r.terms(w)
+		terms := r.terms(w, r.layout.size())
 		jobs[i] = job{r, terms, r.weights(w, k, len(terms), width)}
 	}
 	groups := (one.out.count + width - 1) / width
@@ -93,15 +93,22 @@ func (r *correlation) pieceWidth() int {
 	return (width + r.set.rows - 1) / r.set.rows * r.set.rows
 }
 
-// terms returns the shift of every term, input channel by input channel.
-func (r *correlation) terms(w *Workers) []int {
+// termCount returns how many terms an output channel has.
+func (r *correlation) termCount() int {
+	if r.depthwise {
+		return len(r.shift)
+	}
+	return r.in.count * len(r.shift)
+}
+
+// terms returns the shift of every term, input channel by input channel, these being plane floats apart.
+func (r *correlation) terms(w *Workers, plane int) []int {
 	if r.depthwise {
 		return r.shift
 	}
-	terms := w.ints(r.number*slotsOfInts+slotTerm, r.in.count*len(r.shift))
+	terms := w.ints(r.number*slotsOfInts+slotTerm, r.termCount())
 	for t := range terms {
-		c := t / len(r.shift)
-		terms[t] = c*r.layout.size() + r.shift[t%len(r.shift)]
+		terms[t] = t/len(r.shift)*plane + r.shift[t%len(r.shift)]
 	}
 	return terms
 }

@@ -56,74 +56,60 @@ func accumulate1(y, x []float32, terms []int, k []float32) {
 	}
 }
 
-// block is a rectangle of pixels, whose rows lie stepG floats apart in g and stepX in x.
-type block struct{ rows, cols, stepG, stepX int }
-
-// dot2 adds Σ g0·x and Σ g1·x over the block to sums[t] and sums[len(terms)+t] for every term t, x being read terms[t]
-// floats further on.
-func (b block) dot2(sums, g0, g1, x []float32, terms []int) {
+// dot2 adds Σ g0·x and Σ g1·x to sums[t] and sums[len(terms)+t] for every term t, x being read terms[t] floats further on.
+func dot2(sums, g0, g1, x []float32, terms []int) {
 	sums0, sums1 := sums[:len(terms)], sums[len(terms):][:len(terms)]
+	n := len(g0)
+	g1 = g1[:n]
 	t := 0
 	for ; t+4 <= len(terms); t += 4 {
-		x0, x1, x2, x3 := x[terms[t]:], x[terms[t+1]:], x[terms[t+2]:], x[terms[t+3]:]
+		x0, x1, x2, x3 := x[terms[t]:][:n], x[terms[t+1]:][:n], x[terms[t+2]:][:n], x[terms[t+3]:][:n]
 		var a0, a1, a2, a3, b0, b1, b2, b3 float32
-		for r := range b.rows {
-			u, v := g0[r*b.stepG:][:b.cols], g1[r*b.stepG:][:b.cols]
-			at := r * b.stepX
-			r0, r1, r2, r3 := x0[at:][:b.cols], x1[at:][:b.cols], x2[at:][:b.cols], x3[at:][:b.cols]
-			for i, p := range u {
-				q := v[i]
-				s := r0[i]
-				a0 += p * s
-				b0 += q * s
-				s = r1[i]
-				a1 += p * s
-				b1 += q * s
-				s = r2[i]
-				a2 += p * s
-				b2 += q * s
-				s = r3[i]
-				a3 += p * s
-				b3 += q * s
-			}
+		for i, p := range g0 {
+			q := g1[i]
+			s := x0[i]
+			a0 += p * s
+			b0 += q * s
+			s = x1[i]
+			a1 += p * s
+			b1 += q * s
+			s = x2[i]
+			a2 += p * s
+			b2 += q * s
+			s = x3[i]
+			a3 += p * s
+			b3 += q * s
 		}
 		s0, s1 := (*[4]float32)(sums0[t:]), (*[4]float32)(sums1[t:])
 		s0[0], s0[1], s0[2], s0[3] = s0[0]+a0, s0[1]+a1, s0[2]+a2, s0[3]+a3
 		s1[0], s1[1], s1[2], s1[3] = s1[0]+b0, s1[1]+b1, s1[2]+b2, s1[3]+b3
 	}
 	if t < len(terms) {
-		b.dot1(sums0[t:], g0, x, terms[t:])
-		b.dot1(sums1[t:], g1, x, terms[t:])
+		dot1(sums0[t:], g0, x, terms[t:])
+		dot1(sums1[t:], g1, x, terms[t:])
 	}
 }
 
-// dot1 adds Σ g·x over the block to sums[t] for every term t, x being read terms[t] floats further on.
-func (b block) dot1(sums, g, x []float32, terms []int) {
-	t := 0
+// dot1 adds Σ g·x to sums[t] for every term t, x being read terms[t] floats further on.
+func dot1(sums, g, x []float32, terms []int) {
+	n, t := len(g), 0
 	for ; t+4 <= len(terms); t += 4 {
-		x0, x1, x2, x3 := x[terms[t]:], x[terms[t+1]:], x[terms[t+2]:], x[terms[t+3]:]
+		x0, x1, x2, x3 := x[terms[t]:][:n], x[terms[t+1]:][:n], x[terms[t+2]:][:n], x[terms[t+3]:][:n]
 		var a0, a1, a2, a3 float32
-		for r := range b.rows {
-			u, at := g[r*b.stepG:][:b.cols], r*b.stepX
-			r0, r1, r2, r3 := x0[at:][:b.cols], x1[at:][:b.cols], x2[at:][:b.cols], x3[at:][:b.cols]
-			for i, p := range u {
-				a0 += p * r0[i]
-				a1 += p * r1[i]
-				a2 += p * r2[i]
-				a3 += p * r3[i]
-			}
+		for i, p := range g {
+			a0 += p * x0[i]
+			a1 += p * x1[i]
+			a2 += p * x2[i]
+			a3 += p * x3[i]
 		}
 		s := (*[4]float32)(sums[t:])
 		s[0], s[1], s[2], s[3] = s[0]+a0, s[1]+a1, s[2]+a2, s[3]+a3
 	}
 	for ; t < len(terms); t++ {
-		shifted := x[terms[t]:]
+		in := x[terms[t]:][:n]
 		var a float32
-		for r := range b.rows {
-			u, v := g[r*b.stepG:][:b.cols], shifted[r*b.stepX:][:b.cols]
-			for i, p := range u {
-				a += p * v[i]
-			}
+		for i, p := range g {
+			a += p * in[i]
 		}
 		sums[t] += a
 	}

@@ -64,25 +64,25 @@ func accumulate11AVX512(y *float32, plane int, n int, x *float32, terms *int, co
 //go:noescape
 func accumulate12AVX512(y *float32, plane int, n int, x *float32, terms *int, count int, k *float32)
 
-// dot1x6AVX512 computes sums over a block of rows × cols pixels: sums[o·6+t] = Σ dy[o·plane+r·stepDY+i]·x[terms[t]+r·stepX+i].
+// dot1x6AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
 //
 //go:noescape
-func dot1x6AVX512(sums *float32, dy *float32, plane int, stepDY int, x *float32, terms *int, stepX int, rows int, cols int)
+func dot1x6AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
-// dot2x6AVX512 computes sums over a block of rows × cols pixels: sums[o·6+t] = Σ dy[o·plane+r·stepDY+i]·x[terms[t]+r·stepX+i].
+// dot2x6AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
 //
 //go:noescape
-func dot2x6AVX512(sums *float32, dy *float32, plane int, stepDY int, x *float32, terms *int, stepX int, rows int, cols int)
+func dot2x6AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
-// dot3x6AVX512 computes sums over a block of rows × cols pixels: sums[o·6+t] = Σ dy[o·plane+r·stepDY+i]·x[terms[t]+r·stepX+i].
+// dot3x6AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
 //
 //go:noescape
-func dot3x6AVX512(sums *float32, dy *float32, plane int, stepDY int, x *float32, terms *int, stepX int, rows int, cols int)
+func dot3x6AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
-// dot4x6AVX512 computes sums over a block of rows × cols pixels: sums[o·6+t] = Σ dy[o·plane+r·stepDY+i]·x[terms[t]+r·stepX+i].
+// dot4x6AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
 //
 //go:noescape
-func dot4x6AVX512(sums *float32, dy *float32, plane int, stepDY int, x *float32, terms *int, stepX int, rows int, cols int)
+func dot4x6AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
 // rectifyAVX512 computes y = max(x, 0).
 //
@@ -229,15 +229,15 @@ func accumulate5AVX2(y *float32, plane int, n int, x *float32, terms *int, count
 //go:noescape
 func accumulate6AVX2(y *float32, plane int, n int, x *float32, terms *int, count int, k *float32)
 
-// dot1x4AVX2 computes sums over a block of rows × cols pixels: sums[o·4+t] = Σ dy[o·plane+r·stepDY+i]·x[terms[t]+r·stepX+i].
+// dot1x4AVX2 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
 //
 //go:noescape
-func dot1x4AVX2(sums *float32, dy *float32, plane int, stepDY int, x *float32, terms *int, stepX int, rows int, cols int)
+func dot1x4AVX2(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
-// dot2x4AVX2 computes sums over a block of rows × cols pixels: sums[o·4+t] = Σ dy[o·plane+r·stepDY+i]·x[terms[t]+r·stepX+i].
+// dot2x4AVX2 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
 //
 //go:noescape
-func dot2x4AVX2(sums *float32, dy *float32, plane int, stepDY int, x *float32, terms *int, stepX int, rows int, cols int)
+func dot2x4AVX2(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
 // rectifyAVX2 computes y = max(x, 0).
 //

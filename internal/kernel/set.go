@@ -28,9 +28,9 @@ type set struct {
 	weightAt func(row, term, rows, terms int) int
 	// dotRows is how many rows of dy dot takes together at most, and dotPixels how many pixels a block of them has.
 	dotRows, dotPixels int
-	// dot adds Σ dy·x over the block to sums[o·len(terms)+t], for rows rows of dy, plane floats apart, and every term t,
-	// x being read terms[t] floats further on.
-	dot func(b block, sums, dy []float32, plane, rows int, x []float32, terms []int)
+	// dot adds Σ dy·x over n pixels to sums[o·len(terms)+t], for rows rows of dy, plane floats apart, and every term t, x
+	// being read terms[t] floats further on.
+	dot func(n int, sums, dy []float32, plane, rows int, x []float32, terms []int)
 }
 
 // portable is the set that runs everywhere.
@@ -48,11 +48,11 @@ var portable = set{
 		first := term / 4 * 4
 		return first*rows + row*min(4, terms-first) + term%4
 	},
-	dot: func(b block, sums, dy []float32, plane, rows int, x []float32, terms []int) {
+	dot: func(n int, sums, dy []float32, plane, rows int, x []float32, terms []int) {
 		if rows == 2 {
-			b.dot2(sums, dy, dy[plane:], x, terms)
+			dot2(sums, dy[:n], dy[plane:][:n], x, terms)
 		} else {
-			b.dot1(sums, dy, x, terms)
+			dot1(sums, dy[:n], x, terms)
 		}
 	},
 }

@@ -29,7 +29,7 @@ func assembly() (found []set) {
 				largest: overTerms(largestAVX512), winners: overTerms(winnersAVX512), route: routeBy(routeAVX512),
 			},
 			rows: 12, pixels: 64, tile: 32, long: 1 << 14, accumulate: accumulateAVX512, weightAt: inTurn,
-			dotRows: 4, dotPixels: 512, dot: dotAVX512,
+			dotRows: 4, dotPixels: 1024, dot: dotAVX512,
 		})
 	}
 	if x.HasAVX2 && x.HasFMA && x.HasBMI2 {
@@ -52,7 +52,7 @@ func assembly() (found []set) {
 				largest: overTerms(largestAVX2), winners: overTerms(winnersAVX2), route: routeBy(routeAVX2),
 			},
 			rows: 6, pixels: 64, tile: 16, long: 1 << 14, accumulate: accumulateAVX2, weightAt: inTurn,
-			dotRows: 2, dotPixels: 512, dot: dotAVX2,
+			dotRows: 2, dotPixels: 1024, dot: dotAVX2,
 		})
 	}
 	return found
@@ -124,63 +124,58 @@ func clearRows(y []float32, plane, n, rows int) {
 	}
 }
 
-// The terms that a dot of assembly has: it computes all of them, so the last group is filled up with its first.
+// The terms that a dot of assembly has.
 const (
 	dotTermsAVX512 = 6
 	dotTermsAVX2   = 4
 )
 
-func dotAVX512(b block, sums, dy []float32, plane, rows int, x []float32, terms []int) {
-	const width = dotTermsAVX512
-	var results [4 * width]float32
-	var group [width]int
-	for t := 0; t < len(terms); t += width {
-		count := fillGroup(group[:], terms[t:])
-		r, g, x0, t0 := &results[0], &dy[0], &x[0], &group[0]
-		switch rows {
+func dotAVX512(n int, sums, dy []float32, plane, rows int, x []float32, terms []int) {
+	dotTerms(dotTermsAVX512, sums, rows, terms, func(sums *float32, step int, group *int) {
+		switch g, x := &dy[0], &x[0]; rows {
 		case 1:
-			dot1x6AVX512(r, g, plane, b.stepG, x0, t0, b.stepX, b.rows, b.cols)
+			dot1x6AVX512(sums, step, g, plane, x, group, n)
 		case 2:
-			dot2x6AVX512(r, g, plane, b.stepG, x0, t0, b.stepX, b.rows, b.cols)
+			dot2x6AVX512(sums, step, g, plane, x, group, n)
 		case 3:
-			dot3x6AVX512(r, g, plane, b.stepG, x0, t0, b.stepX, b.rows, b.cols)
+			dot3x6AVX512(sums, step, g, plane, x, group, n)
 		case 4:
-			dot4x6AVX512(r, g, plane, b.stepG, x0, t0, b.stepX, b.rows, b.cols)
+			dot4x6AVX512(sums, step, g, plane, x, group, n)
 		}
-		addGroup(sums[t:], results[:], rows, len(terms), width, count)
-	}
+	})
 }
 
-func dotAVX2(b block, sums, dy []float32, plane, rows int, x []float32, terms []int) {
-	const width = dotTermsAVX2
-	var results [2 * width]float32
-	var group [width]int
-	for t := 0; t < len(terms); t += width {
-		count := fillGroup(group[:], terms[t:])
-		r, g, x0, t0 := &results[0], &dy[0], &x[0], &group[0]
-		if rows == 2 {
-			dot2x4AVX2(r, g, plane, b.stepG, x0, t0, b.stepX, b.rows, b.cols)
+func dotAVX2(n int, sums, dy []float32, plane, rows int, x []float32, terms []int) {
+	dotTerms(dotTermsAVX2, sums, rows, terms, func(sums *float32, step int, group *int) {
+		if g, x := &dy[0], &x[0]; rows == 2 {
+			dot2x4AVX2(sums, step, g, plane, x, group, n)
 		} else {
-			dot1x4AVX2(r, g, plane, b.stepG, x0, t0, b.stepX, b.rows, b.cols)
+			dot1x4AVX2(sums, step, g, plane, x, group, n)
 		}
-		addGroup(sums[t:], results[:], rows, len(terms), width, count)
-	}
+	})
 }
 
-// fillGroup copies the first terms to group and returns how many there were.
-func fillGroup(group, terms []int) int {
-	count := copy(group, terms)
-	for i := count; i < len(group); i++ {
-		group[i] = terms[0]
+// dotTerms has do add the sums of width terms at a time, the rows of sums being step floats apart. The last group is filled
+// up with its first term.
+func dotTerms(width int, sums []float32, rows int, terms []int, do func(sums *float32, step int, group *int)) {
+	whole := len(terms) / width * width
+	for t := 0; t < whole; t += width {
+		do(&sums[t], len(terms), &terms[t])
 	}
-	return count
-}
-
-// addGroup adds the first count results of each row, width apart, to sums, step apart.
-func addGroup(sums, results []float32, rows, step, width, count int) {
+	rest := terms[whole:]
+	if len(rest) == 0 {
+		return
+	}
+	var group [dotTermsAVX512]int
+	for i := copy(group[:], rest); i < width; i++ {
+		group[i] = rest[0]
+	}
+	var results [4 * dotTermsAVX512]float32
+	do(&results[0], width, &group[0])
 	for o := range rows {
-		for i, v := range results[o*width:][:count] {
-			sums[o*step+i] += v
+		row := sums[o*len(terms)+whole:][:len(rest)]
+		for i, v := range results[o*width:][:len(rest)] {
+			row[i] += v
 		}
 	}
 }

@@ -8,117 +8,123 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// dot writes the kernel that computes sums of products over a block of pixels, for so many rows of dy and the target's
-// number of terms:
+// dot writes the kernel that adds up products over n pixels, for so many rows of dy and the target's number of terms:
 //
-//	sums[o·terms + t] = Σ dy[o·plane + r·stepDY + i] · x[terms[t] + r·stepX + i]
+//	sums[o·step + t] += Σ dy[o·plane + i] · x[terms[t] + i]
 func (t target) dot(rows int) {
-	name := fmt.Sprintf("dot%dx%d%s", rows, t.terms, t.name)
-	TEXT(name, NOSPLIT, "func(sums, dy *float32, plane, stepDY int, x *float32, terms *int, stepX, rows, cols int)")
-	Doc(fmt.Sprintf("%s computes sums over a block of rows × cols pixels: sums[o·%d+t] = Σ dy[o·plane+r·stepDY+i]·x[terms[t]+r·stepX+i].", name, t.terms))
-	Pragma("noescape")
-	g := Load(Param("dy"), GP64())
-	xs := make([]reg.Register, t.terms)
-	{
-		x := Load(Param("x"), GP64())
-		terms, at := Load(Param("terms"), GP64()), GP64()
-		for i := range xs {
-			xs[i] = GP64()
-			MOVQ(Mem{Base: terms, Disp: 8 * i}, at)
-			LEAQ(Mem{Base: x, Index: at, Scale: 4}, xs[i])
-		}
+	t.begin(fmt.Sprintf("dot%dx%d", rows, t.terms), "adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i]",
+		"func(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)")
+	gradients, inputs := t.gradientRows(rows), t.shifted()
+	sums := make([][]vector, rows)
+	for i := range sums {
+		sums[i] = t.several(t.terms, func(int) vector { return t.zero() })
 	}
-	acc := make([][]reg.VecVirtual, rows)
-	for i := range acc {
-		for range t.terms {
+	at, left := GP64(), Load(Param("n"), GP64()).(reg.GPVirtual)
+	XORQ(at, at)
+	multiply := func(l *lanes) {
+		g := t.several(rows, func(i int) vector {
 			v := t.vector()
-			VXORPS(v, v, v)
-			acc[i] = append(acc[i], v)
+			m := gradients[i]
+			m.Index, m.Scale = at, 4
+			t.load(m, l, v)
+			return v
+		})
+		for j, x := range inputs {
+			v := t.vector()
+			t.load(Mem{Base: x, Index: at, Scale: 4}, l, v)
+			for i := range rows {
+				VFMADD231PS(v, g[i], sums[i][j])
+			}
 		}
 	}
 	floats := t.bytes / 4
-	var rest lanes
-	{
-		n := Load(Param("cols"), GP64()).(reg.GPVirtual)
-		ANDQ(I32(floats-1), n)
-		rest = t.mask(n)
-	}
-	column, p := GP64(), GP64()
-	multiply := func(l *lanes) {
-		us := make([]reg.VecVirtual, rows)
-		MOVQ(g, p)
-		plane := GP64()
-		if rows > 1 {
-			Load(Param("plane"), plane)
-		}
-		for i := range us {
-			us[i] = t.vector()
-			t.load(Mem{Base: p, Index: column, Scale: 4}, l, us[i])
-			if i < rows-1 {
-				LEAQ(Mem{Base: p, Index: plane, Scale: 4}, p)
-			}
-		}
-		for j := range t.terms {
-			v := t.vector()
-			t.load(Mem{Base: xs[j], Index: column, Scale: 4}, l, v)
-			for i := range rows {
-				VFMADD231PS(v, us[i], acc[i][j])
-			}
-		}
-	}
-	left := Load(Param("rows"), GP64())
-	Label("row")
-	XORQ(column, column)
-	limit := GP64()
-	Load(Param("cols"), limit)
-	ANDQ(I32(-floats), limit)
 	Label("whole")
-	CMPQ(column, limit)
-	JGE(LabelRef("part"))
+	CMPQ(left, Imm(uint64(floats)))
+	JLT(LabelRef("part"))
 	multiply(nil)
-	ADDQ(Imm(uint64(floats)), column)
+	ADDQ(Imm(uint64(floats)), at)
+	SUBQ(Imm(uint64(floats)), left)
 	JMP(LabelRef("whole"))
 	Label("part")
-	Load(Param("cols"), limit)
-	CMPQ(column, limit)
-	JGE(LabelRef("next"))
+	CMPQ(left, Imm(0))
+	JLE(LabelRef("sum"))
+	rest := t.mask(left)
 	multiply(&rest)
-	Label("next")
-	step := GP64()
-	Load(Param("stepDY"), step)
-	LEAQ(Mem{Base: g, Index: step, Scale: 4}, g)
-	Load(Param("stepX"), step)
-	for _, x := range xs {
-		LEAQ(Mem{Base: x, Index: step, Scale: 4}, x)
-	}
-	DECQ(left)
-	JNZ(LabelRef("row"))
-	sums := Load(Param("sums"), GP64())
+	Label("sum")
+	row, step := Load(Param("sums"), GP64()), Load(Param("step"), GP64())
 	for i := range rows {
-		for j := range t.terms {
-			VMOVSS(t.across(acc[i][j]), Mem{Base: sums, Disp: 4 * (i*t.terms + j)})
+		for j := 0; j < t.terms; j += 4 {
+			t.addAcross(sums[i][j:min(j+4, t.terms)], Mem{Base: row, Disp: 4 * j})
 		}
+		LEAQ(Mem{Base: row, Index: step, Scale: 4}, row)
 	}
 	VZEROUPPER()
 	RET()
 }
 
-// across adds a vector's lanes, halves to halves.
-func (t target) across(v reg.VecVirtual) reg.VecVirtual {
-	x, y := XMM(), XMM()
-	if t.bytes == 64 {
-		half := YMM()
-		VEXTRACTF64X4(Imm(1), v, half)
-		VADDPS(half, v.AsY(), half)
-		VEXTRACTF32X4(Imm(1), half, x)
-		VADDPS(x, half.AsX(), x)
-	} else {
+// gradientRows returns where the rows of dy begin.
+func (t target) gradientRows(rows int) []Mem {
+	g := Load(Param("dy"), GP64())
+	all := []Mem{{Base: g}}
+	if rows > 1 {
+		plane := Load(Param("plane"), GP64())
+		for range rows - 1 {
+			next := GP64()
+			LEAQ(Mem{Base: g, Index: plane, Scale: 4}, next)
+			all = append(all, Mem{Base: next})
+			g = next
+		}
+	}
+	return all
+}
+
+// shifted returns where the terms begin.
+func (t target) shifted() (all []reg.Register) {
+	x, terms := Load(Param("x"), GP64()), Load(Param("terms"), GP64())
+	for i := range t.terms {
+		at := GP64()
+		MOVQ(Mem{Base: terms, Disp: 8 * i}, at)
+		LEAQ(Mem{Base: x, Index: at, Scale: 4}, at)
+		all = append(all, at)
+	}
+	return all
+}
+
+// addAcross adds to four floats in memory, or to two, the sums of the lanes of a vector each.
+func (t target) addAcross(v []vector, m Mem) {
+	quarters := make([]vector, len(v))
+	for i := range v {
+		quarters[i] = t.quarter(v[i])
+	}
+	r := XMM()
+	VHADDPS(quarters[1], quarters[0], r)
+	if len(v) == 2 {
+		old := XMM()
+		VHADDPS(r, r, r)
+		VMOVSD(m, old)
+		VADDPS(old, r, r)
+		VMOVSD(r, m)
+		return
+	}
+	u := XMM()
+	VHADDPS(quarters[3], quarters[2], u)
+	VHADDPS(u, r, r)
+	VADDPS(m, r, r)
+	VMOVUPS(r, m)
+}
+
+// quarter returns the sum of a vector's parts of four lanes.
+func (t target) quarter(v vector) vector {
+	x := XMM()
+	if t.bytes == 32 {
 		VEXTRACTF128(Imm(1), v, x)
 		VADDPS(x, v.AsX(), x)
+		return x
 	}
-	VMOVHLPS(x, x, y)
-	VADDPS(x, y, x)
-	VMOVSHDUP(x, y)
-	VADDPS(x, y, x)
+	half := YMM()
+	VEXTRACTF64X4(Imm(1), v, half)
+	VADDPS(half, v.AsY(), half)
+	VEXTRACTF32X4(Imm(1), half, x)
+	VADDPS(x, half.AsX(), x)
 	return x
 }
