@@ -47,6 +47,7 @@ type correlation struct {
 // job is a correlation ready to run.
 type job struct {
 	*correlation
+	block   int // how many pixels a pointwise correlation takes together, 0 if it is none
 	terms   []int
 	weights []float32
 }
@@ -58,8 +59,12 @@ func run(w *Workers, y, x, k, by []float32, all ...*correlation) {
 	one := all[0]
 	width := one.pieceWidth()
 	for i, r := range all {
-		terms := r.terms(w, r.layout.size())
-		jobs[i] = job{r, terms, r.weights(w, k, len(terms), width)}
+		block, plane := r.pointwiseBlock(), r.layout.size()
+		if block > 0 {
+			plane = block
+		}
+		terms := r.terms(w, plane)
+		jobs[i] = job{r, block, terms, r.weights(w, k, len(terms), width)}
 	}
 	groups := (one.out.count + width - 1) / width
 	w.Run(one.images*groups, func(piece int, s *Scratch) {
@@ -72,6 +77,10 @@ func run(w *Workers, y, x, k, by []float32, all ...*correlation) {
 
 // compute computes the output channels from to to of image n.
 func (j *job) compute(s *Scratch, y, x, by []float32, n, from, to int) {
+	if j.block > 0 {
+		j.pointwise(s, y, x, by, n, from, to)
+		return
+	}
 	g := j.target(s, y, n, from, to)
 	if j.depthwise {
 		for o := from; o < to; o++ {
@@ -83,6 +92,47 @@ func (j *job) compute(s *Scratch, y, x, by []float32, n, from, to int) {
 		g.compute(j.set, g.y, in, j.terms, j.weights[from*len(j.terms):], to-from)
 	}
 	j.place(y, by, g, n, from, to)
+}
+
+// pointwiseFloats is about how many floats the input channels of a block of pixels have: they stay in the first-level cache.
+const pointwiseFloats = 6 << 10
+
+// pointwiseBlock returns how many pixels a pointwise correlation takes together: their input channels are copied side by
+// side first, since planes may lie so that they evict one another from the cache. It returns 0 where that doesn't pay.
+func (r *correlation) pointwiseBlock() int {
+	pixels := r.set.pixels
+	pays := r.layout.relu || r.out.count > r.set.rows
+	if r.depthwise || !pays || !r.layout.unpadded() || r.rows > 1 || r.colStep > 1 || len(r.shift) != 1 {
+		return 0
+	}
+	return max(1, pointwiseFloats/(r.in.count*pixels)) * pixels
+}
+
+// pointwise is compute block by block.
+func (j *job) pointwise(s *Scratch, y, x, by []float32, n, from, to int) {
+	in, out := j.in.image(x, n, 0), j.out.image(y, n, from)
+	block := s.Floats(slotLayout, j.in.count*j.block)
+	for at := 0; at < j.cols; at += j.block {
+		width := min(j.block, j.cols-at)
+		for c := range j.in.count {
+			to, row := block[c*j.block:][:width], in[c*j.in.pixels+at:][:width]
+			if j.layout.relu {
+				j.set.rectify(to, row)
+			} else {
+				copy(to, row)
+			}
+		}
+		g := grid{rows: 1, cols: width, plane: j.out.pixels}
+		g.compute(j.set, out[at:], block, j.terms, j.weights[from*len(j.terms):], to-from)
+		if by == nil {
+			continue
+		}
+		positive := j.out.image(by, n, from)
+		for o := range to - from {
+			row := out[o*j.out.pixels+at:][:width]
+			j.set.mask(row, row, positive[o*j.out.pixels+at:])
+		}
+	}
 }
 
 // pieceWidth returns the number of output channels that one piece computes: all, if the images make pieces enough. Where
