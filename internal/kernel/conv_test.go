@@ -182,6 +182,10 @@ func checkConv(t *testing.T, c Conv, seed uint64) {
 		}
 		ConvBackwardData(w, dx, d.dy, d.k, mask, c)
 		ConvBackwardWeights(w, dk, d.dy, d.x, c)
+		dx2, dk2 := output(t, len(d.x)), output(t, len(d.k))
+		ConvBackward(w, dx2, dk2, d.dy, d.k, d.x, c)
+		sameBits(t, "dx with dk and alone", dx, dx2)
+		sameBits(t, "dk with dx and alone", dk, dk2)
 		return [][]float32{y, dx, dk}
 	})
 	for i, inside := range d.inside {

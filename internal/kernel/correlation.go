@@ -52,12 +52,9 @@ type job struct {
 	weights []float32
 }
 
-// run computes the output channels y from the input channels x and the weights k, by correlations that each compute some of
-// their pixels. Where by is given, y is set to zero wherever that is not positive.
-func run(w *Workers, y, x, k, by []float32, all ...*correlation) {
+// jobsOf prepares correlations, which take their weights from k and whose pieces have width output channels each.
+func jobsOf(w *Workers, k []float32, width int, all []*correlation) []job {
 	jobs := make([]job, len(all))
-	one := all[0]
-	width := one.pieceWidth()
 	for i, r := range all {
 		block, plane := r.pointwiseBlock(), r.layout.size()
 		if block > 0 {
@@ -66,11 +63,19 @@ func run(w *Workers, y, x, k, by []float32, all ...*correlation) {
 		terms := r.terms(w, plane)
 		jobs[i] = job{r, block, terms, r.weights(w, k, len(terms), width)}
 	}
-	groups := (one.out.count + width - 1) / width
-	w.Run(one.images*groups, func(piece int, s *Scratch) {
+	return jobs
+}
+
+// run computes the output channels y from the input channels x and the weights k, by correlations that each compute some of
+// their pixels. Where by is given, y is set to zero wherever that is not positive.
+func run(w *Workers, y, x, k, by []float32, all ...*correlation) {
+	channels, width := all[0].out.count, all[0].pieceWidth()
+	jobs := jobsOf(w, k, width, all)
+	groups := (channels + width - 1) / width
+	w.Run(all[0].images*groups, func(piece int, s *Scratch) {
 		n, from := piece/groups, piece%groups*width
-		for _, j := range jobs {
-			j.compute(s, y, x, by, n, from, min(from+width, one.out.count))
+		for i := range jobs {
+			jobs[i].compute(s, y, x, by, n, from, min(from+width, channels))
 		}
 	})
 }
@@ -110,7 +115,7 @@ func (r *correlation) pointwiseBlock() int {
 
 // pointwise is compute block by block.
 func (j *job) pointwise(s *Scratch, y, x, by []float32, n, from, to int) {
-	in, out := j.in.image(x, n, 0), j.out.image(y, n, from)
+	in := j.in.image(x, n, 0)
 	block := s.Floats(slotLayout, j.in.count*j.block)
 	for at := 0; at < j.cols; at += j.block {
 		width := min(j.block, j.cols-at)
@@ -122,15 +127,15 @@ func (j *job) pointwise(s *Scratch, y, x, by []float32, n, from, to int) {
 				copy(to, row)
 			}
 		}
-		g := grid{rows: 1, cols: width, plane: j.out.pixels}
-		g.compute(j.set, out[at:], block, j.terms, j.weights[from*len(j.terms):], to-from)
-		if by == nil {
-			continue
-		}
-		positive := j.out.image(by, n, from)
-		for o := range to - from {
-			row := out[o*j.out.pixels+at:][:width]
-			j.set.mask(row, row, positive[o*j.out.pixels+at:])
+		for group, o := 0, from; o < to; group++ {
+			end := from + split(to-from, j.set.rows, group+1)
+			result := j.out.image(y, n, o)[at:]
+			j.set.accumulate(result, j.out.pixels, width, block, j.terms, j.weights[o*len(j.terms):end*len(j.terms)], end-o)
+			for ; o < end && by != nil; o++ {
+				row := j.out.image(y, n, o)[at:][:width]
+				j.set.mask(row, row, j.out.image(by, n, o)[at:][:width])
+			}
+			o = end
 		}
 	}
 }

@@ -24,11 +24,9 @@ func (t target) accumulate(rows int) {
 	SHLQ(Imm(2), plane)
 	width := t.bytes / 4
 	tile := func(name string, l []*lanes) {
-		acc := make([][]reg.VecVirtual, rows)
+		acc := make([][]vector, rows)
 		for i := range acc {
-			for range l {
-				acc[i] = append(acc[i], t.zero())
-			}
+			acc[i] = t.several(len(l), func(int) vector { return t.zero() })
 		}
 		terms, k, count, at := GP64(), GP64(), GP64(), GP64()
 		Load(Param("terms"), terms)
@@ -36,21 +34,16 @@ func (t target) accumulate(rows int) {
 		Load(Param("count"), count)
 		Label(name + "_terms")
 		MOVQ(Mem{Base: terms}, at)
-		multiply(t, rows, Mem{Base: x, Index: at, Scale: 4}, k, acc, l)
+		if in := (Mem{Base: x, Index: at, Scale: 4}); rows == 1 && l[0] == nil {
+			t.multiplyRow(in, k, acc[0])
+		} else {
+			t.multiply(in, k, acc, l)
+		}
 		ADDQ(Imm(8), terms)
 		ADDQ(Imm(uint64(4*rows)), k)
 		DECQ(count)
 		JNZ(LabelRef(name + "_terms"))
-		row := GP64()
-		MOVQ(y, row)
-		for i := range rows {
-			for j, v := range acc[i] {
-				t.store(v, Mem{Base: row, Disp: j * t.bytes}, l[j])
-			}
-			if i < rows-1 {
-				ADDQ(plane, row)
-			}
-		}
+		t.storeRows(acc, y, plane, l)
 	}
 	whole := func(name, next string, vectors int) {
 		Label(name)
@@ -80,32 +73,41 @@ func (t target) accumulate(rows int) {
 	RET()
 }
 
-// multiply adds to the sums the products of vectors of x and the weights of the rows.
-func multiply(t target, rows int, x Mem, k reg.Register, sums [][]reg.VecVirtual, l []*lanes) {
+// storeRows writes rows of vectors, plane bytes apart.
+func (t target) storeRows(rows [][]vector, y, plane reg.Register, l []*lanes) {
+	at := GP64()
+	MOVQ(y, at)
+	for i, row := range rows {
+		for j, v := range row {
+			t.store(v, Mem{Base: at, Disp: j * t.bytes}, l[j])
+		}
+		if i < len(rows)-1 {
+			ADDQ(plane, at)
+		}
+	}
+}
+
+// multiply adds to the sums of a row each the products of vectors of x and the weights of the rows.
+func (t target) multiply(x Mem, k reg.Register, sums [][]vector, l []*lanes) {
+	in := t.several(len(l), func(j int) vector {
+		v := t.vector()
+		t.load(x.Offset(j*t.bytes), l[j], v)
+		return v
+	})
 	w := t.vector()
-	if rows == 1 { // each vector is used once: no need to load it first
-		VBROADCASTSS(Mem{Base: k}, w)
-	}
-	in := make([]reg.VecVirtual, len(l))
-	for j := range in {
-		m := x.Offset(j * t.bytes)
-		if rows == 1 && l[j] == nil {
-			VFMADD231PS(m, w, sums[0][j])
-			continue
-		}
-		in[j] = t.vector()
-		t.load(m, l[j], in[j])
-		if rows == 1 {
-			VFMADD231PS(in[j], w, sums[0][j])
-		}
-	}
-	if rows == 1 {
-		return
-	}
-	for i := range rows {
+	for i, row := range sums {
 		VBROADCASTSS(Mem{Base: k, Disp: 4 * i}, w)
 		for j, v := range in {
-			VFMADD231PS(v, w, sums[i][j])
+			VFMADD231PS(v, w, row[j])
 		}
+	}
+}
+
+// multiplyRow does the same for a single row and whole vectors, which need not be loaded first since each is used once.
+func (t target) multiplyRow(x Mem, k reg.Register, sums []vector) {
+	w := t.vector()
+	VBROADCASTSS(Mem{Base: k}, w)
+	for j, sum := range sums {
+		VFMADD231PS(x.Offset(j*t.bytes), w, sum)
 	}
 }

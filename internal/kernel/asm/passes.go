@@ -32,30 +32,30 @@ func (t target) passes() {
 		{name: "sum", doc: "computes y = a + b", outputs: []string{"y"}, inputs: []string{"a", "b"},
 			compute: func(in, _ []vector) []vector { return one(t.add(in[0], in[1])) }},
 		{name: "product", doc: "computes y = a·b", outputs: []string{"y"}, inputs: []string{"a", "b"},
-			compute: func(in, _ []vector) []vector { return one(t.multiply(in[0], in[1])) }},
+			compute: func(in, _ []vector) []vector { return one(t.times(in[0], in[1])) }},
 		{name: "centreAndScale", doc: "computes y = (x − centre)·scale", outputs: []string{"y"}, inputs: []string{"x"},
 			scalars: []string{"centre", "scale"},
-			compute: func(in, s []vector) []vector { return one(t.multiply(t.subtract(in[0], s[0]), s[1])) }},
+			compute: func(in, s []vector) []vector { return one(t.times(t.subtract(in[0], s[0]), s[1])) }},
 		{name: "scaleAndShift", doc: "computes y = x·scale + shift", outputs: []string{"y"}, inputs: []string{"x"},
 			scalars: []string{"scale", "shift"},
-			compute: func(in, s []vector) []vector { return one(t.add(t.multiply(in[0], s[0]), s[1])) }},
+			compute: func(in, s []vector) []vector { return one(t.add(t.times(in[0], s[0]), s[1])) }},
 		{name: "combine", doc: "computes z = u·a + v·b + shift", outputs: []string{"z"}, inputs: []string{"u", "v"},
 			scalars: []string{"a", "b", "shift"},
 			compute: func(in, s []vector) []vector {
-				return one(t.add(t.add(t.multiply(in[0], s[0]), t.multiply(in[1], s[1])), s[2]))
+				return one(t.add(t.add(t.times(in[0], s[0]), t.times(in[1], s[1])), s[2]))
 			}},
 		{name: "firstStep", doc: "computes buffer = gradient + decay·p and p −= rate·buffer",
 			outputs: []string{"p", "buffer"}, inputs: []string{"p", "gradient"}, scalars: []string{"rate", "decay"},
 			compute: func(in, s []vector) []vector {
-				buffer := t.add(in[1], t.multiply(s[1], in[0]))
-				return []vector{t.subtract(in[0], t.multiply(s[0], buffer)), buffer}
+				buffer := t.add(in[1], t.times(s[1], in[0]))
+				return []vector{t.subtract(in[0], t.times(s[0], buffer)), buffer}
 			}},
 		{name: "step", doc: "computes buffer = momentum·buffer + (gradient + decay·p) and p −= rate·buffer",
 			outputs: []string{"p", "buffer"}, inputs: []string{"p", "buffer", "gradient"},
 			scalars: []string{"rate", "momentum", "decay"},
 			compute: func(in, s []vector) []vector {
-				buffer := t.add(t.multiply(s[1], in[1]), t.add(in[2], t.multiply(s[2], in[0])))
-				return []vector{t.subtract(in[0], t.multiply(s[0], buffer)), buffer}
+				buffer := t.add(t.times(s[1], in[1]), t.add(in[2], t.times(s[2], in[0])))
+				return []vector{t.subtract(in[0], t.times(s[0], buffer)), buffer}
 			}},
 	} {
 		t.pass(p)
@@ -333,7 +333,7 @@ func (t target) subtract(a, b vector) vector {
 	return v
 }
 
-func (t target) multiply(a, b vector) vector {
+func (t target) times(a, b vector) vector {
 	v := t.vector()
 	VMULPS(b, a, v)
 	return v
