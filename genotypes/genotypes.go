@@ -4,6 +4,7 @@ package genotypes
 
 import (
 	_ "embed"
+	"slices"
 	"sync"
 
 	"nat/internal/genotype"
@@ -26,6 +27,9 @@ func Names() []string { return file().Names() }
 
 // Lookup returns the published architecture of that name, spelt exactly so.
 func Lookup(name string) (genotype.Genotype, bool) {
+	if !slices.Contains(Names(), name) {
+		return genotype.Genotype{}, false
+	}
 	g, _, err := file().Find(name)
 	return g, err == nil
 }

@@ -27,14 +27,14 @@ var fieldNames = map[string]string{
 // otherCells begin the names of fields that make an architecture of another kind.
 var otherCells = []string{"normal", "reduc", "upsampl", "downsampl", "recurrent", "cell", "stem", "expan"}
 
-// genotype makes a genotype of the fields of a call or dictionary.
-func (b *builder) genotype(at int, fields []field) (Genotype, error) {
+// genotype makes a genotype of the fields of l, a call or dictionary.
+func (b *builder) genotype(l literal, fields []field) (Genotype, error) {
 	var g Genotype
 	values := map[string]field{}
 	for _, f := range fields {
 		known, ok := fieldNames[f.name]
 		if !ok {
-			if err := b.extra(f); err != nil {
+			if err := b.extra(l, f); err != nil {
 				return g, err
 			}
 			continue
@@ -49,10 +49,10 @@ func (b *builder) genotype(at int, fields []field) (Genotype, error) {
 		cell *Cell
 	}{{"normal", &g.Normal}, {"reduce", &g.Reduce}} {
 		edges, concat := values[c.kind], values[c.kind+"_concat"]
-		if err := b.present(at, c.kind, edges); err != nil {
+		if err := b.present(l.at, c.kind, edges); err != nil {
 			return g, err
 		}
-		if err := b.present(at, c.kind+"_concat", concat); err != nil {
+		if err := b.present(l.at, c.kind+"_concat", concat); err != nil {
 			return g, err
 		}
 		var err error
@@ -63,12 +63,12 @@ func (b *builder) genotype(at int, fields []field) (Genotype, error) {
 			return g, err
 		}
 		if err := c.cell.Validate(); err != nil {
-			return g, b.reader.fail(edges.at, "%s cell: %w", c.kind, err)
+			return g, b.reader.fail(concat.value.at, "%s cell: %w", c.kind, err)
 		}
 		b.warnUnused(c.kind, *c.cell)
 	}
 	if err := g.Validate(); err != nil {
-		return g, b.reader.fail(at, "%w", err)
+		return g, b.reader.fail(l.at, "%w", err)
 	}
 	return g, nil
 }
@@ -88,15 +88,26 @@ func (l literal) isNone() bool {
 	return l.kind == name && slices.Contains([]string{"None", "null"}, l.word)
 }
 
-// extra ignores a field that doesn't change the cells, with a warning, and refuses one that may.
-func (b *builder) extra(f field) error {
-	cellLike := f.value.kind == list || f.value.kind == mapping || f.value.kind == call || f.value.kind == computed
-	harmless := slices.Contains([]string{"connectN", "connects", "layout", "primitives", "source"}, f.name)
-	if !harmless && (cellLike || slices.ContainsFunc(otherCells, func(p string) bool { return strings.HasPrefix(f.name, p) })) {
+// extra ignores a field of l that doesn't change the cells, with a warning, and refuses one that may.
+func (b *builder) extra(l literal, f field) error {
+	single := f.value.kind == text || f.value.kind == integer || f.value.kind == decimal || f.value.kind == name
+	other := slices.ContainsFunc(otherCells, func(p string) bool { return strings.HasPrefix(f.name, p) })
+	switch {
+	case single && (!other || l.kind == mapping && !f.value.isNone()):
+	case l.kind == mapping && !other && !f.value.holdsEdges(): // a record of a search, with the genotype in it
+	default:
 		return b.reader.fail(f.at, "the field %s belongs to another kind of architecture: a genotype has normal, normal_concat, reduce and reduce_concat", shortened(f.name))
 	}
 	b.warn("the field %s was ignored: it doesn't change the cells", shortened(f.name))
 	return nil
+}
+
+// holdsEdges tells whether somewhere in a value is a list of a name and a number.
+func (l literal) holdsEdges() bool {
+	if l.kind == list && len(l.items) > 1 && l.items[0].kind == text && l.items[1].kind == integer {
+		return true
+	}
+	return slices.ContainsFunc(l.items, literal.holdsEdges) || slices.ContainsFunc(l.fields, func(f field) bool { return f.value.holdsEdges() })
 }
 
 // positional gives the arguments of a call without names the names of the fields, in the published order.
@@ -220,6 +231,9 @@ func (b *builder) flat(kind string, l literal) ([]Edge, error) {
 			edge.To = e.items[2].number
 		case sourceLast:
 			edge.From, edge.To = e.items[2].number, e.items[1].number
+		}
+		if edge.From < 0 || edge.From >= edge.To {
+			return nil, b.reader.fail(e.at, "this edge of the %s cell leads from node %d to node %d: a node is fed from earlier ones only", kind, edge.From, edge.To)
 		}
 		edges = append(edges, edge)
 	}

@@ -64,19 +64,21 @@ func shortened(s string) string {
 	return s
 }
 
-// maxDepth bounds how deep literals nest: far more than any form has.
-const maxDepth = 32
+// Bounds on one literal, far above any genotype.
+const (
+	maxDepth  = 32
+	maxValues = 1 << 18
+)
 
-// reader reads a literal from a text, which is code or JSON only as far as the literal reaches.
+// reader reads a literal from an excerpt, which is code or JSON only as far as the literal reaches. It runs nothing.
 type reader struct {
-	text string
-	pos  int
-	open []int // where the brackets began that are still open
-	// quote is the quote character of the string that the literal as a whole stands in, if it does: it ends the literal.
-	quote byte
+	excerpt
+	pos    int
+	open   []int // where the brackets began that are still open
+	values int   // read so far
 }
 
-// failure is an error at a place in the text; File turns it into line and column.
+// failure is an error at a place in the document.
 type failure struct {
 	at    int
 	cause error
@@ -84,8 +86,9 @@ type failure struct {
 
 func (f failure) Error() string { return f.cause.Error() }
 
+// fail returns the error for what stands at an offset of the excerpt.
 func (r *reader) fail(at int, format string, args ...any) error {
-	return failure{at, fmt.Errorf(format, args...)}
+	return failure{r.origin(at), fmt.Errorf(format, args...)}
 }
 
 // space skips white space and comments.
@@ -122,11 +125,23 @@ func (r *reader) peek() byte {
 
 // missing is the error of a text that ends too early.
 func (r *reader) missing() error {
+	whole, remedy := "the text", "close it"
+	if r.origins != nil {
+		whole, remedy = "the string around it", "write it in one string, or without quotes"
+	}
 	if len(r.open) > 0 {
 		at := r.open[len(r.open)-1]
-		return r.fail(at, "the bracket %q that begins here is never closed: the text ends before; close it", r.text[at])
+		return r.fail(at, "the bracket %q that begins here is never closed: %s ends before; %s", r.text[at], whole, remedy)
 	}
-	return r.fail(len(r.text), "the text ends where a value should stand")
+	return r.fail(len(r.text), "%s ends where a value should stand", whole)
+}
+
+// misplaced is the error for what stands next, in place of a comma or the bracket that closes the last open one.
+func (r *reader) misplaced(end byte) error {
+	open := r.open[len(r.open)-1]
+	line, column := r.place(r.origin(open))
+	return r.fail(r.pos, "found %q where a comma or the closing %q should stand, for the %q of line %d, column %d is still open",
+		firstRune(r.text[r.pos:]), end, r.text[open], line, column)
 }
 
 // value reads a literal, with the operators that may follow it.
@@ -147,7 +162,10 @@ func (r *reader) value() (literal, error) {
 func (r *reader) operand() (literal, error) {
 	c := r.peek()
 	at := r.pos
-	switch {
+	if r.values++; r.values > maxValues {
+		return literal{}, r.fail(at, "more than %d values: this is no genotype, cut out what is", maxValues)
+	}
+	switch first := firstRune(r.text[at:]); {
 	case c == 0:
 		return literal{}, r.missing()
 	case c == '[' || c == '(':
@@ -155,14 +173,17 @@ func (r *reader) operand() (literal, error) {
 		return literal{kind: list, at: at, items: items}, err
 	case c == '{':
 		return r.mapping()
-	case c == '\'' || c == '"' || c == '\\':
+	case c == '\'' || c == '"':
 		return r.string()
+	case strings.ContainsRune("‘’‚“”„´`", first):
+		return literal{}, r.fail(at, "found the typographic quote %q: write ' or \" as in Python", first)
 	case c >= '0' && c <= '9' || c == '-' || c == '.':
 		return r.number()
 	case isWord(c):
 		return r.named()
+	default:
+		return literal{}, r.fail(at, "found %q where a value should stand", first)
 	}
-	return literal{}, r.fail(at, "found %q where a value should stand", firstRune(r.text[at:]))
 }
 
 func firstRune(s string) rune {
@@ -222,7 +243,7 @@ func (r *reader) comma(end byte) error {
 	case 0:
 		return r.missing()
 	default:
-		return r.fail(r.pos, "found %q where a comma or the closing %q should stand", firstRune(r.text[r.pos:]), end)
+		return r.misplaced(end)
 	}
 	return nil
 }
@@ -263,42 +284,26 @@ func (r *reader) mapping() (literal, error) {
 	return l, nil
 }
 
-// string reads a string between quotes of either kind. In a literal that stands in a string itself, the quotes may be
-// escaped.
+// string reads a string between quotes of either kind.
 func (r *reader) string() (literal, error) {
-	l := literal{kind: text, at: r.pos}
-	escaped := r.text[r.pos] == '\\'
-	if escaped {
-		r.pos++
+	open := r.pos
+	end, closed := stringEnd(r.text, open)
+	switch {
+	case closed:
+	case end < len(r.text):
+		return literal{}, r.fail(open, "a line break inside a name: was the line wrapped by a terminal? join it")
+	default:
+		return literal{}, r.fail(open, "the string that begins here is never closed: the text ends before")
 	}
-	if r.pos >= len(r.text) || r.text[r.pos] != '\'' && r.text[r.pos] != '"' {
-		return l, r.fail(l.at, "found a backslash where a value should stand: strings that continue over lines can't be read, paste the genotype itself")
+	r.pos = end
+	l := literal{kind: text, at: open, word: r.text[open+1 : end-1]}
+	if strings.ContainsRune(l.word, '\\') {
+		l.word = r.inside(open, end).text
 	}
-	quote := r.text[r.pos]
-	if quote == r.quote && !escaped {
-		return l, r.fail(l.at, "the string that the genotype stands in ends here, before the genotype does")
+	if c := r.peek(); c == '\'' || c == '"' {
+		return l, r.fail(r.pos, "a string follows a string: adjacent ones are not joined, write one, or a comma between them")
 	}
-	var contents strings.Builder
-	for r.pos++; r.pos < len(r.text); r.pos++ {
-		switch c := r.text[r.pos]; {
-		case c == '\n':
-			return l, r.fail(l.at, "a line break inside a name: was the line wrapped by a terminal? join it")
-		case escaped && c == '\\' && r.pos+1 < len(r.text) && r.text[r.pos+1] == quote:
-			r.pos += 2
-			l.word = contents.String()
-			return l, nil
-		case !escaped && c == quote:
-			r.pos++
-			l.word = contents.String()
-			return l, nil
-		case c == '\\' && r.pos+1 < len(r.text):
-			r.pos++
-			contents.WriteByte(r.text[r.pos])
-		default:
-			contents.WriteByte(c)
-		}
-	}
-	return l, r.fail(l.at, "the string that begins here is never closed")
+	return l, nil
 }
 
 func (r *reader) number() (literal, error) {
@@ -362,12 +367,4 @@ func (l literal) reduced() literal {
 		return inner
 	}
 	return l
-}
-
-// position returns the line and column, from 1 on, of a place in a text. Columns count characters.
-func position(s string, at int) (line, column int) {
-	at = min(at, len(s))
-	before := s[:at]
-	start := strings.LastIndexByte(before, '\n') + 1
-	return 1 + strings.Count(before, "\n"), 1 + len([]rune(before[start:]))
 }

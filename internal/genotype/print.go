@@ -3,6 +3,7 @@ package genotype
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // String returns the genotype in the published form, on one line and without its name.
@@ -16,7 +17,21 @@ func (g Genotype) Define() string {
 	if g.Name == "" {
 		return g.String()
 	}
-	return g.Name + " = " + g.String()
+	return identifier(g.Name) + " = " + g.String()
+}
+
+// identifier turns a name, which may be the key of an object or a file's, into one that Python takes.
+func identifier(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return '_'
+	}, name)
+	if first := firstRune(name); unicode.IsDigit(first) {
+		name = "_" + name
+	}
+	return name
 }
 
 func edgeList(c Cell) string {
