@@ -12,22 +12,20 @@ import (
 	"nat/internal/genotype"
 )
 
-// expression is what a pasted genotype looks like, rather than a name or a path.
-var expression = regexp.MustCompile(`\bGenotype\s*\(|^\s*[{\[(]|\n`)
+// pasted is what an expression has, or an architecture in another language, and a name or path has not.
+var pasted = regexp.MustCompile(`[\n(\[{|=]|^[\d\s,]+$`)
 
 // Resolve returns the architecture that an ARCH argument names, and what the user should be told about how it was read.
-// The argument is a published name, FILE, FILE:NAME, a pasted expression, or "-" for standard input. A file of the user's
-// wins over a published name.
+// The argument is FILE, FILE:NAME, a published name, a pasted expression, or "-" for standard input, of which -:NAME picks
+// one. A file of the user's wins over a published name.
 func Resolve(arg string, stdin io.Reader) (genotype.Genotype, []string, error) {
-	switch {
-	case arg == "-":
+	if name, ok := strings.CutPrefix(arg, "-"); ok && (name == "" || name[0] == ':') {
 		if stdin == nil {
 			return genotype.Genotype{}, nil, errors.New("there is no standard input to read an architecture from")
 		}
-		return only("standard input", stdin)
-	case expression.MatchString(arg):
-		return only("expression", strings.NewReader(arg))
-	case isFile(arg):
+		return pick("standard input", stdin, strings.TrimPrefix(name, ":"), "")
+	}
+	if isFile(arg) {
 		g, warnings, err := fromFile(arg, "")
 		if _, known := Lookup(arg); known {
 			warnings = append([]string{fmt.Sprintf("%s was read from the file of that name, not taken from the published architectures", arg)}, warnings...)
@@ -39,6 +37,9 @@ func Resolve(arg string, stdin io.Reader) (genotype.Genotype, []string, error) {
 	}
 	if g, ok := Lookup(arg); ok {
 		return g, nil, nil
+	}
+	if pasted.MatchString(arg) {
+		return pick("expression", strings.NewReader(arg), "", "")
 	}
 	return genotype.Genotype{}, nil, unknown(arg)
 }
@@ -62,15 +63,6 @@ func isFile(path string) bool {
 	return err == nil && !info.IsDir()
 }
 
-// only reads the text's only genotype.
-func only(source string, r io.Reader) (genotype.Genotype, []string, error) {
-	f, err := parse(source, r)
-	if err != nil {
-		return genotype.Genotype{}, nil, err
-	}
-	return f.Only()
-}
-
 // fromFile reads a genotype of a file: that of a name, or if that is empty its only one. One without a name of its own gets
 // the file's.
 func fromFile(path, name string) (genotype.Genotype, []string, error) {
@@ -79,25 +71,31 @@ func fromFile(path, name string) (genotype.Genotype, []string, error) {
 		return genotype.Genotype{}, nil, err
 	}
 	defer func() { _ = r.Close() }()
-	f, err := parse(path, r)
-	if err != nil {
-		return genotype.Genotype{}, nil, err
-	}
-	if name != "" {
-		return f.Find(name)
-	}
-	g, warnings, err := f.Only()
-	if g.Name == "" {
-		base := filepath.Base(path)
-		g.Name = strings.TrimSuffix(base, filepath.Ext(base))
-	}
-	return g, warnings, err
+	base := filepath.Base(path)
+	return pick(path, r, name, strings.TrimSuffix(base, filepath.Ext(base)))
 }
 
-func parse(source string, r io.Reader) (*genotype.File, error) {
+// pick reads the genotype of a name out of a text, or its only one if the name is empty. One without a name of its own is
+// called title.
+func pick(source string, r io.Reader, name, title string) (g genotype.Genotype, warnings []string, err error) {
 	text, err := io.ReadAll(io.LimitReader(r, genotype.MaxText+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s can't be read: %w", source, err)
+		return g, nil, fmt.Errorf("%s can't be read: %w", source, err)
 	}
-	return genotype.Parse(source, string(text))
+	f, err := genotype.Parse(source, string(text))
+	if err != nil {
+		return g, nil, err
+	}
+	if name == "" {
+		g, warnings, err = f.Only()
+	} else {
+		g, warnings, err = f.Find(name)
+	}
+	if g.Name == "" {
+		g.Name = title
+	}
+	if published, ok := Lookup(g.Name); ok && err == nil && !g.Equal(published) {
+		warnings = append(warnings, fmt.Sprintf("%s of %s was taken, whose cells are not those of the published architecture of that name", g.Name, source))
+	}
+	return g, warnings, err
 }

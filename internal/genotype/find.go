@@ -173,8 +173,9 @@ func (s *finder) call() {
 	switch {
 	case err != nil:
 		d.err = err
-		s.cut = s.cut || r.pos >= len(s.text)
-		if !strings.ContainsAny(s.text[at:r.pos], `'"`) {
+		reached := min(r.pos+1, len(s.text))
+		s.cut = s.cut || reached == len(s.text)
+		if reached < len(s.text) && !strings.ContainsAny(s.text[at:reached], `'"`) {
 			d.rank = program
 		}
 		s.pos = at + len("Genotype")
