@@ -82,21 +82,28 @@ func (f *File) counted() []definition {
 }
 
 // isLog tells whether found, the definitions that count, are what a search printed as it went on, so that the last is the
-// one that is meant.
+// one that is meant. Several names of their own are no log, whatever else the text has.
 func (f *File) isLog(found []definition) bool {
-	if f.log {
-		return true
-	}
-	lines := 0
+	names := map[string]bool{}
+	lines, unnamed := 0, 0
 	for _, d := range found {
 		switch {
 		case d.rank == logged:
 			lines++
-		case len(d.names) > 0 && !strings.EqualFold(d.names[0], "genotype"):
-			return false // code
+		case len(d.names) == 0:
+			unnamed++
+		case !strings.Contains(strings.ToLower(d.names[0]), "genotype"):
+			names[d.names[0]] = true
 		}
 	}
-	return lines > 0 || len(found) > 1 && !slices.ContainsFunc(found, func(d definition) bool { return len(d.names) == 0 })
+	switch {
+	case len(names) > 1:
+		return false
+	case f.log:
+		return true
+	default:
+		return len(names) == 0 && (lines > 0 || unnamed == 0)
+	}
 }
 
 // Names returns the names under which the text's genotypes can be asked for, in its order, without repeats. Genotypes
