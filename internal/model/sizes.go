@@ -7,7 +7,6 @@ import (
 
 	"nat/internal/checkpoint"
 	"nat/internal/policy"
-	"nat/internal/primitive"
 	"nat/internal/supernet"
 )
 
@@ -103,21 +102,7 @@ func (t tensors) enoughFor(c supernet.Config) error {
 	for _, tensor := range t {
 		values += len(tensor.Data)
 	}
-	bank := func(channels int) (weights int) {
-		for id := range primitive.ID(primitive.Searchable) {
-			weights += id.Parameters(channels, 1, false)
-		}
-		return weights
-	}
-	edges, needed, channels := c.Nodes*(c.Nodes+3)/2, 0, c.Channels
-	for layer := range c.Layers {
-		if layer == c.Layers/3 || layer == 2*c.Layers/3 {
-			channels *= 2
-		}
-		needed += edges * bank(channels)
-	}
-	needed += c.Classes * c.Nodes * channels
-	if values < needed {
+	if values < c.LeastWeights() {
 		return fmt.Errorf("it holds %d weights, too few for a supernet of %d layers, %d nodes and %d init channels, "+
 			"as its tensors' names and shapes say: it is cut short or damaged", values, c.Layers, c.Nodes, c.Channels)
 	}

@@ -34,13 +34,16 @@ type Config struct {
 func Default() Config { return Config{Embedding: 100, Features: 1024, Hidden: 100} }
 
 // maxWidth bounds each size, so that what a file or flag names stays within what can be meant.
-const maxWidth = 1 << 14
+const maxWidth = 1 << 12
 
 // Validate checks the sizes.
 func (c Config) Validate() error {
-	for what, n := range map[string]int{"embedding": c.Embedding, "feature": c.Features, "hidden": c.Hidden} {
-		if n < 1 || n > maxWidth {
-			return fmt.Errorf("a policy's %s size can't be %d: it is 1 to %d", what, n, maxWidth)
+	for _, size := range []struct {
+		what string
+		n    int
+	}{{"embedding", c.Embedding}, {"feature", c.Features}, {"hidden", c.Hidden}} {
+		if size.n < 1 || size.n > maxWidth {
+			return fmt.Errorf("a policy's %s size can't be %d: it is 1 to %d", size.what, size.n, maxWidth)
 		}
 	}
 	if !(c.Dropout >= 0 && c.Dropout < 1) {

@@ -63,6 +63,7 @@ const (
 	maxLayers    = 100
 	maxClasses   = 100_000
 	maxImageSize = 1024
+	maxWeights   = 1 << 28 // which take 3 GiB with gradients and momentum
 )
 
 // Validate checks that the sizes make a network.
@@ -81,7 +82,25 @@ func (c Config) Validate() error {
 			return fmt.Errorf("a supernet of %d %s can't be: there may be %d to %d", bound.value, bound.what, bound.min, bound.max)
 		}
 	}
+	if n := c.LeastWeights(); n > maxWeights {
+		return fmt.Errorf("a supernet of %d init channels, %d layers and %d nodes has %d weights or more: more than %d can't be",
+			c.Channels, c.Layers, c.Nodes, n, maxWeights)
+	}
 	return nil
+}
+
+// LeastWeights returns how many weights the banks and the classifier have, which are most of a supernet.
+func (c Config) LeastWeights() int {
+	weights, channels := 0, c.Channels
+	for i := range c.Layers {
+		if c.reduces(i) {
+			channels *= 2
+		}
+		for id := range primitive.ID(primitive.Searchable) {
+			weights += c.Nodes * (c.Nodes + 3) / 2 * id.Parameters(channels, 1, false)
+		}
+	}
+	return weights + c.Classes*c.Nodes*channels
 }
 
 // Supernet is a weight-sharing network and its weights.

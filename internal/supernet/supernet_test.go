@@ -236,3 +236,28 @@ func TestMisfits(t *testing.T) {
 		}
 	}
 }
+
+// TestLeastWeights holds the count that guards against asking for too much memory against what there really is.
+func TestLeastWeights(t *testing.T) {
+	for _, c := range []Config{
+		Default(FullyConcat),
+		{OpType: LooseEnd, Nodes: 12, Channels: 3, Layers: 1, Classes: 7, ImageChannels: 1, ImageSize: 8},
+	} {
+		s, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		weights := 0
+		for _, p := range s.Parameters() {
+			weights += len(p.Data)
+		}
+		if n := c.LeastWeights(); n > weights || 10*n < 9*weights {
+			t.Errorf("%+v: %d weights or more, where there are %d", c, n, weights)
+		}
+	}
+	c := Default(FullyConcat)
+	c.Channels = 512
+	if _, err := New(c); err == nil {
+		t.Error("a supernet of 10 G weights is made")
+	}
+}
