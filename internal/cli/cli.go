@@ -6,8 +6,9 @@
 //   - An error is one line: what, where, what to do. Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted.
 //   - Flags are written --in-kebab-case; the published program's --snake_case is read too. Settings are checked while
 //     they are read (settings.go), so that a wrong one is refused before any work.
-//   - An interrupt cancels the context of the command, a second one ends the program at once. A closed standard output is
-//     no reason to complain.
+//   - An interrupt, a signal to terminate or a terminal that is closed cancels the context of the command; a second such
+//     signal ends the program at once. A closed standard output is no reason to complain, and a closed standard error none
+//     to stop.
 package cli
 
 import (
@@ -42,7 +43,8 @@ type program struct {
 
 // Run does what the command line args say, without the program's name, and returns the exit code.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE) // of a closed pipe the write tells
+	ctx, stop := signal.NotifyContext(ctx, stopSignals()...)
 	defer stop()
 	// Signals go back to the system, which ends the program at the second one: after a moment, since some programs that run
 	// others, such as timeout, send a signal to them and to their group, which is twice to them.
@@ -51,6 +53,15 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := p.root(args)
 	root.SetArgs(append([]string{}, args...)) // never nil, for which cobra would read os.Args
 	return p.exitCode(ctx, root.ExecuteContext(ctx))
+}
+
+// stopSignals returns the signals that stop a command. Under nohup, a closed terminal doesn't.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // exitCode reports a command's error and returns the exit code that it deserves.

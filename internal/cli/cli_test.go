@@ -93,6 +93,11 @@ func TestBadInput(t *testing.T) {
 		{"cost DARTS --dataset imagnet", exitUsage, `--dataset "imagnet": choose cifar10, imagenet: did you mean imagenet? (see nat cost --help)`},
 		{"cost DARTS --dataset imagenet --init-channels 47", exitUsage, `channels 47: the ImageNet stem begins with half as many, choose an even number (see nat cost --help)`},
 		{"cost - -", exitFailed, `- is given twice: standard input can be read once`},
+		{"search 0.003", exitUsage, `nat search takes no arguments, but was given "0.003" (see nat search --help)`},
+		{"search --entropy_coeff 0.003 0.01", exitUsage, `--entropy-coeff 0.003 0.01: the normal and the reduce cell have the same here, give one value (see nat search --help)`},
+		{"search --entropy_coeff 0.003 x", exitUsage, `nat search takes no arguments, but was given "x" (see nat search --help)`},
+		{"search --entropy_coeff 0.003 3e-3 --data none", exitFailed, `no data set: stat none: no such file or directory (--data names a folder or archive of CIFAR-10, or sample)`},
+		{"search --init-channels 512", exitUsage, `a supernet of 512 init channels, 8 layers and 4 nodes has 9343885312 weights or more: more than 268435456 can't be (see nat search --help)`},
 		{"completion", exitUsage, `name one shell: bash, zsh, fish, powershell (see nat completion --help)`},
 		{"completion bsh", exitUsage, `no completion for the shell "bsh": choose bash, zsh, fish, powershell: did you mean bash? (see nat completion --help)`},
 	} {

@@ -59,7 +59,11 @@ func (f *modelsFor) load(path string) (*model.Model, error) {
 	if name, ok := pretrained.Named(path); ok && errors.Is(err, fs.ErrNotExist) {
 		return f.open(name)
 	}
-	return model.Load(path, f.settings.opType)
+	m, err := model.Load(path, f.settings.opType)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w (--model-path names a checkpoint or a run folder)", err)
+	}
+	return m, err
 }
 
 // open reads a shipped checkpoint, and says that it is taken.

@@ -116,7 +116,7 @@ func (p *program) printDerivation(r derive.Result, m *model.Model, s deriveSetti
 	}
 	p.print("\n")
 	p.printChoices(r)
-	return nil
+	return p.stdout.err // the next architecture would be derived in vain
 }
 
 // printComparison prints accuracies and costs side by side.

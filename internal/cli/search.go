@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,13 +40,14 @@ epoch first the one, then the other. The run folder gets settings, metrics (metr
 checkpoints (the latest, and the best by the accuracy of transformed architectures), and every --test-freq epochs a random
 architecture with its best transformation.
 
-An interrupt, a signal to terminate or the end of --max-hours stops the run after the step at hand, with a checkpoint.
+An interrupt, a signal to terminate, a closed terminal or the end of --max-hours stops the run after the step at hand, with
+a checkpoint.
 --resume continues it so that the result is the one of a run that was never stopped, to the bit; on a processor for which
 there are other kernels, up to rounding. Of its settings only --epochs may then be given, and raised.`,
 		Example: `  nat search --op-type fully-concat
   nat search --op-type loose-end --init-channels 8 --epochs 20 --max-hours 5 --save runs/small
   nat search --resume runs/small --epochs 40`,
-		Args: noArguments,
+		Args: noArgumentsBut(entropyFlag),
 	}
 	s.define(c.Flags())
 	p.acceptPublished(c)
@@ -91,11 +93,11 @@ func defineOptions(flags *pflag.FlagSet, o *search.Options) {
 	realNumber(flags, &o.Weights.Decay, "weight-decay", d.Weights.Decay, 0, 100, "of the supernet")
 	realNumber(flags, &o.Theta.Rate, "transformer-learning-rate", d.Theta.Rate, 0, 100, "of the policy")
 	realNumber(flags, &o.Theta.Decay, "transformer-weight-decay", d.Theta.Decay, 0, 100, "of the policy")
-	realNumber(flags, &o.Theta.EntropyWeight, "entropy-coeff", d.Theta.EntropyWeight, 0, 100, "weight of the policy's entropy")
+	realNumber(flags, &o.Theta.EntropyWeight, entropyFlag, d.Theta.EntropyWeight, 0, 100, "weight of the policy's entropy")
 	realNumber(flags, &o.Theta.BaselineDecay, "gamma", d.Theta.BaselineDecay, 0, 1, "decay of the baseline of rewards")
-	wholeNumber(flags, &o.Policy.Embedding, "edge-hid", d.Policy.Embedding, 1, 1<<14, "numbers in the policy's embedding of an operation")
-	wholeNumber(flags, &o.Policy.Features, "transformer-nfeat", d.Policy.Features, 1, 1<<14, "features of a node in the policy")
-	wholeNumber(flags, &o.Policy.Hidden, "transformer-nhid", d.Policy.Hidden, 1, 1<<14, "hidden features of a node in the policy")
+	wholeNumber(flags, &o.Policy.Embedding, "edge-hid", d.Policy.Embedding, 1, 1<<12, "numbers in the policy's embedding of an operation")
+	wholeNumber(flags, &o.Policy.Features, "transformer-nfeat", d.Policy.Features, 1, 1<<12, "features of a node in the policy")
+	wholeNumber(flags, &o.Policy.Hidden, "transformer-nhid", d.Policy.Hidden, 1, 1<<12, "hidden features of a node in the policy")
 	flags.BoolVar(&o.Policy.NormaliseFeatures, "transformer-normalize-features", false, "divide a node's features by the sum of their magnitudes")
 	flags.BoolVar(&o.Policy.NormaliseAdjacency, "transformer-normalize-adjacency", false, "divide the rows of the adjacency matrix by their sums")
 	realNumber(flags, &o.Policy.Dropout, "transformer-dropout", d.Policy.Dropout, 0, 1, "of the policy's hidden features")
@@ -106,6 +108,27 @@ func defineOptions(flags *pflag.FlagSet, o *search.Options) {
 	alias(flags, "nodes", "num-nodes")
 	alias(flags, "transformer-learning-rate", "arch-learning-rate")
 	alias(flags, "transformer-weight-decay", "arch-weight-decay")
+}
+
+// entropyFlag takes two values in the published program, for the normal and for the reduce cell: --entropy-coeff 0.003 0.003.
+const entropyFlag = "entropy-coeff"
+
+// noArgumentsBut is the argument check of a command that takes flags only, but for a flag's value, which may be repeated.
+func noArgumentsBut(flag string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != 1 || !c.Flags().Changed(flag) {
+			return noArguments(c, args)
+		}
+		first, err1 := strconv.ParseFloat(c.Flags().Lookup(flag).Value.String(), 64)
+		second, err2 := strconv.ParseFloat(args[0], 64)
+		if err1 != nil || err2 != nil {
+			return noArguments(c, args)
+		}
+		if first != second {
+			return usagef(c, "--%s %v %v: the normal and the reduce cell have the same here, give one value", flag, first, second)
+		}
+		return nil
+	}
 }
 
 // alias lets a flag be given by another name, which --help doesn't show.

@@ -85,7 +85,7 @@ func openPath(ctx context.Context, path string) (*Set, error) {
 		return found.read(ctx)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("no data set: %w", err)
+		return nil, fmt.Errorf("no data set: %w (--data names a folder or archive of CIFAR-10, or %s)", err, SampleName)
 	}
 	var expected []string
 	for _, l := range layouts() {
