@@ -133,6 +133,33 @@ func TestDeriveJSON(t *testing.T) {
 	}
 }
 
+// TestDeriveRepeatsTheTrial derives from the checkpoint of a search what its last trial derived: the accuracies that were
+// logged come out again to the last digit, also from a copied folder.
+func TestDeriveRepeatsTheTrial(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, stdout, stderr := run("", strings.Fields("search --data sample --epochs 1 --init-channels 2 --layers 3 --images 64 --save run --json")...)
+	var search searchResult
+	if err := json.Unmarshal([]byte(stdout), &search); err != nil {
+		t.Fatal(err, stderr)
+	}
+	if err := os.CopyFS("copy", os.DirFS("run")); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"run", "copy"} {
+		_, stdout, stderr := run("", strings.Fields(
+			"derive run/genotypes/epoch-0001.txt:epoch_1 --images 64 --no-draw --json --model-path "+folder)...)
+		var derived derivedResult
+		if err := json.Unmarshal([]byte(stdout), &derived); err != nil || stderr != "" {
+			t.Fatal(err, stderr)
+		}
+		want := search.Trial
+		if *derived.Input.Accuracy != want.InputAccuracy || *derived.Output.Accuracy != want.OutputAccuracy ||
+			derived.Output.Genotype != want.OutputText {
+			t.Errorf("%s: derived %+v, the trial was %+v", folder, derived, want)
+		}
+	}
+}
+
 // TestBadDerive is the table of what can be wrong with a derivation.
 func TestBadDerive(t *testing.T) {
 	t.Chdir(t.TempDir())

@@ -42,7 +42,10 @@ func (v *searchView) begin(run *search.Search, set *dataset.Set) {
 	v.program.note("search in %s: %s, %d nodes, %d channels, %d cells, %s parameters; %s images for the supernet and %s for the policy from %s; %d threads, %s kernels",
 		v.folder, o.Supernet.OpType, o.Supernet.Nodes, o.Supernet.Channels, o.Supernet.Layers, grouped(parameters),
 		grouped(len(weights)), grouped(len(policy)), set.Name, run.Device.Workers().Threads(), run.Device.Workers().Set())
-	if epochs, phase, step := run.Position(); epochs > 0 || phase > 0 || step > 0 {
+	switch epochs, phase, step := run.Position(); {
+	case epochs >= o.Epochs:
+		v.program.note("all %d epochs are done; more can be asked for with --epochs", o.Epochs)
+	case epochs > 0 || phase > 0 || step > 0:
 		v.program.note("resumed in epoch %d of %d, behind step %d of the %s", epochs+1, o.Epochs, step, phaseName(phase))
 	}
 }

@@ -351,6 +351,47 @@ func TestMoreEpochs(t *testing.T) {
 	}
 }
 
+// TestLatestLost resumes a run whose latest checkpoint is gone: it goes on from the best one, to the same bits.
+func TestLatestLost(t *testing.T) {
+	s := newSetting(supernet.LooseEnd)
+	want := s.complete(t)
+	folder := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(folder, os.DirFS(want)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(folder, runfolder.LatestName)); err != nil {
+		t.Fatal(err)
+	}
+	w := &watcher{}
+	if err := s.run(t.Context(), t, folder, w); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, folder, want)
+	if len(w.warnings) == 0 || !strings.Contains(w.warnings[0], "latest.safetensors is missing") {
+		t.Errorf("warns %q", w.warnings)
+	}
+}
+
+// TestMoreEpochsMoveTheRate raises the epochs of a run whose learning rate falls: that the rate changes is told.
+func TestMoreEpochsMoveTheRate(t *testing.T) {
+	s := newSetting(supernet.FullyConcat)
+	s.options.Epochs, s.options.Weights.RateMin = 1, 0
+	folder := s.complete(t)
+	for _, epochs := range []int{1, 2} {
+		w := &watcher{}
+		search, err := Resume(folder, epochs, s.resources(t, w))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := search.Close(); err != nil {
+			t.Error(err)
+		}
+		if slices.ContainsFunc(w.warnings, func(m string) bool { return strings.Contains(m, "learning rate falls") }) != (epochs == 2) {
+			t.Errorf("%d epochs: warns %q", epochs, w.warnings)
+		}
+	}
+}
+
 // TestStopsAtNaN has the learning rate blow the weights up: the run stops with the step, and the last checkpoint is sound.
 func TestStopsAtNaN(t *testing.T) {
 	s := newSetting(supernet.FullyConcat)

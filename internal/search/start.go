@@ -111,6 +111,9 @@ func Resume(path string, epochs int, r Resources) (s *Search, err error) {
 		return nil, err
 	}
 	raised := epochs > c.Settings.Epochs
+	if w := c.Settings.Weights; raised && w.Rate != w.RateMin {
+		r.Observer.Warn("the learning rate falls over all epochs: now that there are more, it goes on from where it would be with as many from the start")
+	}
 	c.Settings.Epochs = epochs
 	if s, err = resumeAt(folder, c.Settings, r); err != nil {
 		return nil, err
@@ -142,20 +145,40 @@ func (c Config) admit(epochs int, r Resources) error {
 	return nil
 }
 
-// resumeAt returns the search as its latest checkpoint has it, or at its start if there is none.
+// resumeAt returns the search as its latest checkpoint has it, or as its best one if that is lost, or at its start if there
+// is none.
 func resumeAt(folder *runfolder.Folder, o Options, r Resources) (*Search, error) {
-	path := folder.File(runfolder.LatestName)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		m, err := newModel(o)
+	latest, best := folder.File(runfolder.LatestName), folder.File(runfolder.BestName)
+	switch {
+	case exists(latest):
+		return resumeFrom(latest, folder, o, r)
+	case exists(best):
+		r.Observer.Warn(fmt.Sprintf("%s is missing: the search goes on from %s", latest, best))
+		s, err := resumeFrom(best, folder, o, r)
 		if err != nil {
 			return nil, err
 		}
-		s, err := newSearch(o, m, r)
-		if err == nil {
-			s.folder = folder
-		}
-		return s, err
+		return s, s.save()
 	}
+	m, err := newModel(o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSearch(o, m, r)
+	if err != nil {
+		return nil, err
+	}
+	s.folder = folder
+	return s, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// resumeFrom returns the search as a checkpoint of its folder has it.
+func resumeFrom(path string, folder *runfolder.Folder, o Options, r Resources) (*Search, error) {
 	f, err := checkpoint.Read(path)
 	if err != nil {
 		return nil, err
