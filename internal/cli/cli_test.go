@@ -87,6 +87,7 @@ func TestBadInput(t *testing.T) {
 		{"genotypes --nodes 3", exitUsage, `--nodes has a meaning with --random N only (see nat genotypes --help)`},
 		{"cost", exitUsage, `name an architecture, as in nat cost DARTS; nat genotypes lists the published ones (see nat cost --help)`},
 		{"cost DARTS --layers", exitUsage, `--layers needs a value: cells (20 for cifar10, 14 for imagenet), 1 to 1000 (see nat cost --help)`},
+		{"download --data", exitUsage, `--data needs a value: folder to keep it in, instead of nat's folder in the user's cache (see nat download --help)`},
 		{"cost DARTS --layers NaN", exitUsage, `--layers "NaN": give a whole number from 1 to 1000 (see nat cost --help)`},
 		{"cost DARTS --layers 99999999999999999999", exitUsage, `--layers "99999999999999999999": give a whole number from 1 to 1000 (see nat cost --help)`},
 		{"cost DARTS --channels 3", exitUsage, `nat cost has no flag --channels: did you mean --init-channels? (see nat cost --help)`},

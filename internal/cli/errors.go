@@ -52,7 +52,8 @@ func flagError(c *cobra.Command, commandLine []string, err error) error {
 	case errors.As(err, &unknown):
 		return unknownFlag(c, commandLine, unknown)
 	case errors.As(err, &missing):
-		return usagef(c, "--%s needs a value: %s", missing.GetFlag().Name, missing.GetFlag().Usage)
+		_, usage := pflag.UnquoteUsage(missing.GetFlag())
+		return usagef(c, "--%s needs a value: %s", missing.GetFlag().Name, usage)
 	case errors.As(err, &invalid):
 		return usagef(c, "--%s %q: %s", invalid.GetFlag().Name, invalid.GetValue(), errors.Unwrap(invalid))
 	default:

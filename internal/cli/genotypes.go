@@ -48,6 +48,9 @@ every ARCH argument reads (FILE:random_1).`,
 				return usagef(c, "--%s has a meaning with --random N only", name)
 			}
 		}
+		if namesOnly && json {
+			return p.printJSON(map[string][]string{"names": genotypes.Names()})
+		}
 		if namesOnly {
 			p.print("%s\n", strings.Join(genotypes.Names(), "\n"))
 			return nil

@@ -47,6 +47,9 @@ func (o DownloadOptions) withDefaults() (DownloadOptions, error) {
 	if o.URL == "" {
 		o.URL = homeURL
 	}
+	if err := checkAddress(o.URL); err != nil {
+		return o, err
+	}
 	if o.Expect == (Archive{}) {
 		o.Expect = cifar10Archive()
 	}

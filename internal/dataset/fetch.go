@@ -37,12 +37,17 @@ var errCut = errors.New("broken off")
 // errSilent says that the server sent nothing for long.
 var errSilent = errors.New("the server is silent")
 
+// checkAddress refuses what is no address to fetch from.
+func checkAddress(text string) error {
+	address, err := url.Parse(text)
+	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
+		return fmt.Errorf("%q is no http or https address of CIFAR-10's archive", text)
+	}
+	return nil
+}
+
 // run fetches until part has its size. A connection that breaks off is taken up again as long as it brings something.
 func (f *fetch) run(ctx context.Context) error {
-	address, err := url.Parse(f.url)
-	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return fmt.Errorf("%q is no http or https address of CIFAR-10's archive", f.url)
-	}
 	for attempt := 1; ; attempt++ {
 		had := f.have()
 		if had == f.size {
