@@ -150,6 +150,7 @@ func TestDoubtfulTexts(t *testing.T) {
 		"edges elsewhere in JSON":       {strings.Replace(asJSON, `"reduce"`, `"decoder": {"a": [["conv_3x3", 0]]}, "reduce"`, 1), "test:2:2: the field decoder belongs to"},
 		"no text":                       {"\x00\x01Genotype\x00", "test:1:1: this is not text"},
 		"fields without a call":         {"normal=" + normalPairs + ", " + reducePart, "without Genotype( in front"},
+		"a comment":                     {"x = 1\n# A = " + two, "test:2:1: the genotype is in a comment"},
 		"small letters":                 {strings.ToLower(two), "spelt with a capital"},
 		"another class":                 {"DenseRobGenotype(normal=[])", "another class than Genotype"},
 		"YAML":                          {"spec:\n  normal:\n    - [sep_conv_3x3, 0]\n", "test:2:1: this is YAML"},

@@ -23,6 +23,7 @@ var languages = []language{
 	{regexp.MustCompile(`(edge|inputs_node)_(normal|reduce)_\d+`), "these are ConfigSpace keys: " + publishedForm},
 	{regexp.MustCompile(`\b(normal|reduce)_\d+_(op|input)_\w+`), "this is the flat form of the NDS spaces, whose operations are others: " + publishedForm},
 	{regexp.MustCompile(`\b\w+Genotype\s*\(`), "this is another class than Genotype, with other fields: " + publishedForm},
+	{regexp.MustCompile(`(?m)^[ \t]*#.*\bGenotype\s*\(`), "the genotype is in a comment: take away the # in front of it"},
 	{regexp.MustCompile(`\b(?i:genotype)\s*\(`), "Genotype is spelt with a capital and small letters: " + publishedForm},
 	{regexp.MustCompile(`^[\[\]()\d\s,]*\d[\[\]()\d\s,]*$`), "these are bare numbers: several projects number operations, each in its own way; " + publishedForm},
 	{regexp.MustCompile(`\b(normal|reduce)(_concat)?\s*=`), "the fields stand alone, without Genotype( in front and ) behind: " + publishedForm},
