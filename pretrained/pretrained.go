@@ -16,9 +16,9 @@ import (
 	"nat/internal/checkpoint"
 )
 
-// Everything is embedded, so that a checkpoint need only be put here.
+// A checkpoint need only be put here.
 //
-//go:embed *
+//go:embed *.safetensors
 var files embed.FS
 
 // Name is the name of a shipped checkpoint, as the published program calls it.
