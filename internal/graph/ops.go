@@ -41,10 +41,13 @@ func (g *Graph) Conv(x, weights *Node, c Convolution) *Node {
 		Reads: []int{0, 1},
 		Backward: func(d *Device, in, out [][]float32) {
 			x, weights, dy := in[0], in[1], in[2]
-			if dx := out[0]; dx != nil {
+			dx, dweights := out[0], out[1]
+			switch {
+			case dx != nil && dweights != nil:
+				kernel.ConvBackward(d.workers, dx, dweights, dy, weights, x, shape)
+			case dx != nil:
 				kernel.ConvBackwardData(d.workers, dx, dy, weights, x, shape)
-			}
-			if dweights := out[1]; dweights != nil {
+			case dweights != nil:
 				kernel.ConvBackwardWeights(d.workers, dweights, dy, x, shape)
 			}
 		},
