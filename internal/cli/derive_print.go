@@ -76,8 +76,8 @@ func share(a derive.Accuracy) *float64 {
 	return &value
 }
 
-// newDerivedEdges gives every edge the probabilities of all primitives of the search space, and of its own where that
-// isn't one of them.
+// newDerivedEdges gives every edge the probabilities of the primitives of the search space, which are all that the policy
+// knows: keeping one that isn't among them counts for its stand-in.
 func newDerivedEdges(choices []derive.Choice) []derivedEdge {
 	edges := []derivedEdge{}
 	for _, c := range choices {
@@ -86,7 +86,7 @@ func newDerivedEdges(choices []derive.Choice) []derivedEdge {
 			e.Probabilities[id.String()] = 0
 		}
 		for i, probability := range c.Policy.Normalised() {
-			e.Probabilities[c.Policy.Allowed[i].String()] = probability
+			e.Probabilities[c.Policy.Allowed[i].StandIn().String()] += probability
 		}
 		edges = append(edges, e)
 	}

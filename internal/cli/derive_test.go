@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,6 +129,38 @@ func TestDeriveJSON(t *testing.T) {
 			}
 			if !strings.Contains(out.Genotype, fmt.Sprintf("('%s', %d, %d)", e.Chosen, *e.From, *e.To)) {
 				t.Errorf("the output %s lacks %+v", out.Genotype, e)
+			}
+		}
+	}
+}
+
+// TestDeriveJSONOutsideTheSearchSpace gives NAONet's own operations the 13 probabilities that all edges have.
+func TestDeriveJSONOutsideTheSearchSpace(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := writeCheckpoints("."); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := run("", strings.Fields("derive NAONet --json --no-draw --no-eval --model-path loose.safetensors")...)
+	if code != exitDone {
+		t.Fatalf("exit code %d, error %q", code, stderr)
+	}
+	var result struct {
+		Policy map[string][]struct {
+			Op            string
+			Probabilities map[string]float64
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &result); err != nil {
+		t.Fatal(err)
+	}
+	for kind, edges := range result.Policy {
+		for i, e := range edges {
+			sum := 0.0
+			for _, p := range e.Probabilities {
+				sum += p
+			}
+			if len(e.Probabilities) != 13 || math.Abs(sum-1) > 1e-6 {
+				t.Errorf("%s edge %d, %s: %d probabilities, with sum %g", kind, i, e.Op, len(e.Probabilities), sum)
 			}
 		}
 	}
