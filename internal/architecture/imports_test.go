@@ -94,7 +94,7 @@ var only = map[string][]string{
 	"golang.org/x/term":                 {"internal/cli"},
 	"github.com/goccy/go-graphviz":      {"internal/draw"},
 	"github.com/tdewolff/canvas":        {"internal/draw"},
-	"gorgonia.org/gorgonia":             {"internal/graph", "internal/block", "internal/policy", "internal/supernet", "internal/network", "internal/search", "internal/bench"},
+	"gorgonia.org/gorgonia":             {"internal/graph"},
 }
 
 // source is a file of the program, not of its tests.

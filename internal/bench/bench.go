@@ -12,8 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"gorgonia.org/gorgonia"
-
 	"nat/bench"
 	"nat/internal/dataset"
 	"nat/internal/genotype"
@@ -159,11 +157,7 @@ func (b *benchmark) stepWeights(g genotype.Genotype) error {
 		return err
 	}
 	start := time.Now()
-	model := make([]gorgonia.ValueGrad, len(used))
-	for i, p := range used {
-		model[i] = p
-	}
-	err = b.solver.Step(model)
+	err = graph.Step(&b.solver, used)
 	if b.settings.Operations {
 		b.observe("solver", nil, time.Since(start))
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"nat/genotypes"
 	"nat/internal/genotype"
 	"nat/internal/primitive"
 )
@@ -33,34 +34,13 @@ func cell(t *testing.T, concat []int, edges ...string) genotype.Cell {
 func architectures(t *testing.T) map[string]genotype.Genotype {
 	t.Helper()
 	all := map[string]genotype.Genotype{
-		"DARTS": {
-			Normal: cell(t, []int{2, 3, 4, 5}, "sep_conv_3x3 0", "sep_conv_3x3 1", "sep_conv_3x3 0", "sep_conv_3x3 1",
-				"sep_conv_3x3 1", "skip_connect 0", "skip_connect 0", "dil_conv_3x3 2"),
-			Reduce: cell(t, []int{2, 3, 4, 5}, "max_pool_3x3 0", "max_pool_3x3 1", "skip_connect 2", "max_pool_3x3 1",
-				"max_pool_3x3 0", "skip_connect 2", "skip_connect 2", "max_pool_3x3 1"),
-		},
-		"NATv2_DARTS": {
-			Normal: cell(t, []int{2, 3, 4, 5}, "sep_conv_3x3 0", "sep_conv_3x3 1", "null 0", "skip_connect 1",
-				"dil_conv_3x3 1", "skip_connect 0", "skip_connect 0", "dil_conv_3x3 2"),
-			Reduce: cell(t, []int{2, 3, 4, 5}, "avg_pool_3x3 0", "max_pool_3x3 1", "skip_connect 2", "skip_connect 1",
-				"avg_pool_3x3 0", "skip_connect 2", "skip_connect 2", "max_pool_3x3 1"),
-		},
-		"VGG": {
-			Normal: cell(t, []int{5}, "null 0", "skip_connect 1", "null 0", "conv_3x3 2", "null 0", "conv_3x3 3",
-				"null 0", "skip_connect 4"),
-			Reduce: cell(t, []int{5}, "null 0", "skip_connect 1", "null 0", "conv_3x3 2", "null 0", "conv_3x3 3",
-				"null 0", "max_pool_3x3 4"),
-		},
-		"NAONet": {
-			Normal: cell(t, []int{3, 5, 6}, "conv_3x3 0", "avg_pool_5x5 1", "conv_3x3 1", "conv_1x3_3x1 2", "conv_1x1 0",
-				"conv_3x3 1", "conv_1x3_3x1 0", "conv_3x3 4", "conv_3x3 0", "skip_connect 1"),
-			Reduce: cell(t, []int{3, 4, 5, 6}, "conv_3x3 0", "avg_pool_2x2 1", "conv_1x1 0", "avg_pool_3x3 0",
-				"max_pool_2x2 0", "conv_1x7_7x1 1", "avg_pool_3x3 0", "conv_1x1 2", "conv_3x3 0", "max_pool_3x3 1"),
-		},
 		"Odd": { // doubled edges of every sort; an isolated node; everything null
 			Normal: cell(t, []int{2}, "conv_5x5 0", "conv_5x5 0", "null 1", "null 1", "sep_conv_7x7 3", "dil_conv_1x1 3"),
 			Reduce: cell(t, []int{4, 2}, "null 0", "null 1", "null 0", "null 0", "null 2", "null 3"),
 		},
+	}
+	for _, name := range genotypes.Names() {
+		all[name], _ = genotypes.Lookup(name)
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for n := 1; n <= genotype.MaxNodes; n++ {

@@ -97,6 +97,15 @@ func (a *Adam) step(p *Parameter, m *Moments) {
 	}
 }
 
+// Step has a solver move parameters against their gradients.
+func Step(solver gorgonia.Solver, parameters []*Parameter) error {
+	model := make([]gorgonia.ValueGrad, len(parameters))
+	for i, p := range parameters {
+		model[i] = p
+	}
+	return solver.Step(model)
+}
+
 func parameterOf(m gorgonia.ValueGrad) (*Parameter, error) {
 	p, ok := m.(*Parameter)
 	if !ok {

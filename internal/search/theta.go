@@ -3,6 +3,7 @@ package search
 import (
 	"nat/internal/dataset"
 	"nat/internal/genotype"
+	"nat/internal/graph"
 	"nat/internal/policy"
 	"nat/internal/primitive"
 	"nat/internal/random"
@@ -74,7 +75,7 @@ func (s *Search) reinforce(step int, decisions []policy.Decision, reward float64
 	if err := checkLoss(outcome.Loss); err != nil {
 		return outcome, err
 	}
-	if err := move(&s.adam, used); err != nil {
+	if err := graph.Step(&s.adam, used); err != nil {
 		return outcome, err
 	}
 	s.state.Baseline = o.BaselineDecay*s.state.Baseline + (1-o.BaselineDecay)*reward

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"gorgonia.org/gorgonia"
-
 	"nat/internal/dataset"
 	"nat/internal/genotype"
 	"nat/internal/graph"
@@ -22,7 +20,7 @@ func (s *Search) weightStep(step int, batch dataset.Batch) error {
 		return err
 	}
 	s.sgd.Rate = s.options.rate(s.state.Position.Epoch)
-	if err := move(&s.sgd, used); err != nil {
+	if err := graph.Step(&s.sgd, used); err != nil {
 		return err
 	}
 	s.state.Whole.addWeights(result)
@@ -34,15 +32,6 @@ func (s *Search) weightStep(step int, batch dataset.Batch) error {
 func (s *Search) draw(step int) genotype.Genotype {
 	at := s.state.Position
 	return genotype.Random(random.New(s.options.Seed, "architectures", int(at.Phase), at.Epoch, step), s.options.Supernet.Nodes)
-}
-
-// move has a solver step parameters against their gradients.
-func move(solver gorgonia.Solver, parameters []*graph.Parameter) error {
-	values := make([]gorgonia.ValueGrad, len(parameters))
-	for i, p := range parameters {
-		values[i] = p
-	}
-	return solver.Step(values)
 }
 
 // checkLoss refuses a loss that is no number any more.
