@@ -68,7 +68,7 @@ var allowed = map[string][]string{
 	"pretrained":          {"internal/checkpoint"},
 	"data":                {},
 	"bench":               {},
-	"internal/dataset":    {"data", "internal/pickle", "internal/atomicfile", "internal/random"},
+	"internal/dataset":    {"data", "internal/picture", "internal/pickle", "internal/atomicfile", "internal/random"},
 	"internal/checkpoint": {"internal/pickle", "internal/atomicfile"},
 	"internal/runfolder":  {"internal/atomicfile"},
 	"internal/genotype":   {"internal/primitive"},
@@ -77,6 +77,7 @@ var allowed = map[string][]string{
 	"internal/atomicfile":   {},
 	"internal/golden":       {},
 	"internal/pickle":       {},
+	"internal/picture":      {},
 	"internal/primitive":    {},
 	"internal/random":       {},
 }
