@@ -1,6 +1,6 @@
 // Package block turns the primitives of a cell, and the other pieces that networks are made of, into pieces of graph. One
-// table of layers gives both the parameters of a block and its computation. It stands above graph and below supernet and
-// network, which give the parameters their memory.
+// table of layers gives both the parameters of a block and its computation; a Set holds the parameters of all blocks of a
+// network. It stands above graph and below supernet and network.
 package block
 
 import (
@@ -53,12 +53,18 @@ type layer struct {
 	padH, padW int
 }
 
+// pool is how a pool moves its window.
+type pool struct {
+	kernel, stride, pad int
+	max                 bool
+	relu                bool // before it
+}
+
 // Block is a piece of a network from one tensor to one of the same batch.
 type Block struct {
 	style  Style
+	pool   *pool   // before the layers; nil if none is
 	layers []layer // one after the other
-	pool   *primitive.Primitive
-	stride int
 	// A factorized reduce has two layers side by side instead, and one normalisation of this name.
 	branches   []layer
 	branchNorm string
@@ -74,11 +80,11 @@ func Of(id primitive.ID, channels, stride int, style Style) Block {
 		panic("block: null is no block")
 	case primitive.Skip:
 		if stride == 1 {
-			return Block{style: style, stride: 1}
+			return Block{style: style}
 		}
 		return FactorizedReduce(channels, channels, style)
 	case primitive.Pool:
-		return Block{style: style, stride: stride, pool: &p}
+		return Block{style: style, pool: &pool{kernel: k, stride: stride, pad: (k - 1) / 2, max: p.Max}}
 	case primitive.Dilated:
 		return Block{style: style, layers: depthwisePointwise("op.1", "op.2", "op.3", channels, k, stride, 2)}
 	case primitive.Separable:
@@ -108,10 +114,45 @@ func FactorizedReduce(in, out int, style Style) Block {
 
 // Stem is a 3×3 convolution from the image's channels and a batch normalisation with scale and shift. Its layers are
 // numbered in sequence.
-func Stem(in, out int) Block {
-	conv := dense("0", "1", in, out, 3, 1)
-	conv.relu = false
-	return Block{style: Style{Affine: true}, layers: []layer{conv}}
+func Stem(in, out int) Block { return Block{style: Scratch, layers: []layer{firstLayer(in, out, 1)}} }
+
+// LargeStem is what large images enter by, in two parts, stem0 and stem1: the first gives what the first cell takes for the
+// output of the cell before the previous one, the second, a quarter of its pixels, that of the previous one. Three 3×3
+// convolutions of stride 2, each with a batch normalisation, have ReLU between them (spec section 9). channels must be even.
+func LargeStem(in, channels int) [2]Block {
+	half := firstLayer(in, channels/2, 2)
+	quarter, eighth := dense("3", "4", channels/2, channels, 3, 2), dense("1", "2", channels, channels, 3, 2)
+	return [2]Block{{style: Scratch, layers: []layer{half, quarter}}, {style: Scratch, layers: []layer{eighth}}}
+}
+
+// firstLayer is the 3×3 convolution that reads images.
+func firstLayer(in, out, stride int) layer {
+	first := dense("0", "1", in, out, 3, stride)
+	first.relu = false
+	return first
+}
+
+// The auxiliary head's sizes (spec section 9): the window of its pool, and the channels of its two convolutions.
+const (
+	AuxiliaryPool   = 5
+	AuxiliaryNarrow = 128
+	AuxiliaryWide   = 768
+)
+
+// AuxiliaryHead is the features of the classifier in the middle of a network (spec section 9): ReLU, an average pool, a
+// 1×1 convolution and, if normaliseLast, like the first, with a normalisation, a 2×2 convolution. The ReLU that ends it is
+// the caller's to add. Its input must have AuxiliaryPool + poolStride pixels a side at least.
+func AuxiliaryHead(in, poolStride int, normaliseLast bool) Block {
+	narrow := dense("2", "3", in, AuxiliaryNarrow, 1, 1)
+	narrow.relu = false
+	wide := dense("5", "", AuxiliaryNarrow, AuxiliaryWide, 2, 1)
+	wide.padH, wide.padW = 0, 0
+	if normaliseLast {
+		wide.norm = "6"
+	}
+	return Block{
+		style: Scratch, pool: &pool{kernel: AuxiliaryPool, stride: poolStride, relu: true}, layers: []layer{narrow, wide},
+	}
 }
 
 func dense(name, norm string, in, out, k, stride int) layer {
@@ -162,11 +203,10 @@ func (b Block) normParameters(name string, channels int) []Parameter {
 	}
 }
 
-// Apply adds the block to a graph: the node of its output for x [N, C, H, W]. parameter gives the leaf of the parameter of
-// that name.
-func (b Block) Apply(g *graph.Graph, x *graph.Node, parameter func(name string) *graph.Node) *graph.Node {
+// Apply adds the block to a graph: the node of its output for x [N, C, H, W].
+func (b Block) Apply(g *graph.Graph, x *graph.Node, from Source) *graph.Node {
 	if b.pool != nil {
-		return b.applyPool(g, x)
+		x = b.applyPool(g, x)
 	}
 	if len(b.branches) > 0 {
 		first, second := b.branches[0], b.branches[1]
@@ -176,16 +216,16 @@ func (b Block) Apply(g *graph.Graph, x *graph.Node, parameter func(name string) 
 			second.padH, second.padW = -1, -1
 		}
 		halves := g.Concat(
-			first.apply(g, x, parameter, halved(x.Shape()[2]), halved(x.Shape()[3])),
-			second.apply(g, x, parameter, halved(x.Shape()[2]), halved(x.Shape()[3])))
-		return b.normalise(g, halves, b.branchNorm, parameter)
+			first.apply(g, x, from, halved(x.Shape()[2]), halved(x.Shape()[3])),
+			second.apply(g, x, from, halved(x.Shape()[2]), halved(x.Shape()[3])))
+		return b.normalise(g, halves, b.branchNorm, from)
 	}
 	for _, l := range b.layers {
 		oh := (x.Shape()[2]+2*l.padH-l.dilation*(l.kh-1)-1)/l.sh + 1
 		ow := (x.Shape()[3]+2*l.padW-l.dilation*(l.kw-1)-1)/l.sw + 1
-		x = l.apply(g, x, parameter, oh, ow)
+		x = l.apply(g, x, from, oh, ow)
 		if l.norm != "" {
-			x = b.normalise(g, x, l.norm, parameter)
+			x = b.normalise(g, x, l.norm, from)
 		}
 	}
 	return x
@@ -193,27 +233,36 @@ func (b Block) Apply(g *graph.Graph, x *graph.Node, parameter func(name string) 
 
 func halved(size int) int { return (size + 1) / 2 }
 
-func (l layer) apply(g *graph.Graph, x *graph.Node, parameter func(string) *graph.Node, oh, ow int) *graph.Node {
-	return g.Conv(x, parameter(l.name+".weight"), graph.Convolution{
+func (l layer) apply(g *graph.Graph, x *graph.Node, from Source, oh, ow int) *graph.Node {
+	return g.Conv(x, from.Parameter(g, l.name+".weight"), graph.Convolution{
 		StrideH: l.sh, StrideW: l.sw, PadH: l.padH, PadW: l.padW, Dilation: l.dilation, OH: oh, OW: ow,
 		Depthwise: l.depthwise, ReLU: l.relu,
 	})
 }
 
-func (b Block) normalise(g *graph.Graph, x *graph.Node, name string, parameter func(string) *graph.Node) *graph.Node {
-	x = g.Norm(x)
+// normalise adds a batch normalisation of that name.
+func (b Block) normalise(g *graph.Graph, x *graph.Node, name string, from Source) *graph.Node {
+	if from.mode == Evaluation {
+		return from.statistics(name).apply(g, x, from.set)
+	}
+	if from.mode == Training {
+		x = from.statistics(name).track(g, x)
+	} else {
+		x = g.Norm(x)
+	}
 	if b.style.Affine {
-		x = g.ScaleShift(x, parameter(name+".weight"), parameter(name+".bias"))
+		x = g.ScaleShift(x, from.Parameter(g, name+".weight"), from.Parameter(g, name+".bias"))
 	}
 	return x
 }
 
 func (b Block) applyPool(g *graph.Graph, x *graph.Node) *graph.Node {
-	k := b.pool.Kernel
-	pad := (k - 1) / 2
-	out := func(size int) int { return (size+2*pad-k)/b.stride + 1 }
+	if b.pool.relu {
+		x = g.ReLU(x)
+	}
+	out := func(size int) int { return (size+2*b.pool.pad-b.pool.kernel)/b.pool.stride + 1 }
 	y := g.Pool(x, graph.Pooling{
-		K: k, Stride: b.stride, Pad: pad, OH: out(x.Shape()[2]), OW: out(x.Shape()[3]), Max: b.pool.Max,
+		K: b.pool.kernel, Stride: b.pool.stride, Pad: b.pool.pad, OH: out(x.Shape()[2]), OW: out(x.Shape()[3]), Max: b.pool.max,
 	})
 	if b.style.NormalisePools {
 		y = g.Norm(y)

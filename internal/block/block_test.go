@@ -67,17 +67,17 @@ func checkGolden(t *testing.T, d *graph.Device) {
 			}
 			x := graph.NewParameter("x", f.Get(name+"/x").Shape...)
 			copy(x.Data, f.Get(name+"/x").Float32())
-			parameters := map[string]*graph.Parameter{}
-			for _, p := range b.Parameters() {
-				parameters[p.Name] = graph.NewParameter(p.Name, p.Shape...)
-				copy(parameters[p.Name].Data, f.Get(name+"/param/"+p.Name).Float32())
+			var set Set
+			set.Add("", b, false)
+			for _, p := range set.Parameters() {
+				copy(p.Data, f.Get(name+"/param/"+p.Name).Float32())
 			}
-			if want := f.Names(name + "/param/"); len(want) != len(parameters) {
+			if want := f.Names(name + "/param/"); len(want) != len(set.Parameters()) {
 				t.Errorf("the block has parameters %v, want %v", b.Parameters(), want)
 			}
 			y := make([]float32, len(f.Get(name+"/y").Values))
 			g, err := graph.Build(func(g *graph.Graph) error {
-				node := b.Apply(g, g.Parameter(x), func(name string) *graph.Node { return g.Parameter(parameters[name]) })
+				node := b.Apply(g, g.Parameter(x), set.From("", BatchOnly))
 				if node.Op() != nil { // an identity has no op to keep
 					g.Keep(node, y)
 				} else {
@@ -96,7 +96,7 @@ func checkGolden(t *testing.T, d *graph.Device) {
 			f.Check(t, name+"/y", y, golden.Ops)
 			f.Check(t, name+"/dx", x.Gradient, golden.Ops)
 			for _, p := range f.Names(name + "/grad/") {
-				f.Check(t, name+"/grad/"+p, parameters[p].Gradient, golden.Ops)
+				f.Check(t, name+"/grad/"+p, set.Parameter(p).Gradient, golden.Ops)
 			}
 		})
 	}

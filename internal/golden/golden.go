@@ -19,6 +19,8 @@ const (
 	Policy    = 5e-6
 	Outputs   = 1e-4 // of whole networks: logits, losses
 	Gradients = 2e-4 // of supernets
+	// NetworkGradients is for networks trained from scratch, whose auxiliary head normalises over 4 numbers a channel.
+	NetworkGradients = 5e-4
 )
 
 //go:embed testdata/*.safetensors

@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 
+	"nat/internal/block"
 	"nat/internal/genotype"
 	"nat/internal/primitive"
 )
@@ -102,21 +103,15 @@ func misfit(at cell, e genotype.Edge) error {
 		kind, e.Op, e.From, e.To, reason, e.Op.StandIn(), primitive.SkipConnect)
 }
 
-// The auxiliary head's two convolutions (spec section 9): 1×1 to narrow channels, 2×2 to wide ones.
-const (
-	auxiliaryNarrow = 128
-	auxiliaryWide   = 768
-)
-
 // auxiliaryParameters returns the parameters of the auxiliary head behind a feature of that many channels. ImageNet's has
 // no batch normalisation after its second convolution.
 func auxiliaryParameters(s Size, channels int) int {
 	var head Cost
-	head.add(channels*auxiliaryNarrow, 0)
-	head.norm(auxiliaryNarrow)
-	head.add(auxiliaryNarrow*2*2*auxiliaryWide, 0)
+	head.add(channels*block.AuxiliaryNarrow, 0)
+	head.norm(block.AuxiliaryNarrow)
+	head.add(block.AuxiliaryNarrow*2*2*block.AuxiliaryWide, 0)
 	if s.Stem == SmallStem {
-		head.norm(auxiliaryWide)
+		head.norm(block.AuxiliaryWide)
 	}
-	return head.Parameters + auxiliaryWide*s.Classes + s.Classes
+	return head.Parameters + block.AuxiliaryWide*s.Classes + s.Classes
 }

@@ -1,5 +1,6 @@
-// Package network is one architecture as a network of its own, trained from scratch to judge it: how big it is and what
-// it costs. It stands above block and below the commands.
+// Package network is one architecture as a network of its own, trained from scratch to judge it (spec section 9): what it
+// costs, its parameters and running statistics under the published names, and how it runs in training and in evaluation. It
+// stands above block and below train.
 package network
 
 import (
@@ -76,6 +77,7 @@ type cell struct {
 	inputs   [2]feature // outputs of the cell before the previous one, and of the previous one
 	channels int
 	reduce   bool
+	reduced  bool // the previous cell, or what stands for it, halved its input
 	design   genotype.Cell
 }
 
@@ -118,16 +120,16 @@ func stack(g genotype.Genotype, s Size) (cells []cell, last, auxiliary feature) 
 		before = feature{s.Channels, s.ImageSize}.halved().halved()
 		last = before.halved()
 	}
-	channels := s.Channels
+	channels, reduced := s.Channels, s.Stem == LargeStem
 	for i := range s.Layers {
-		c := cell{inputs: [2]feature{before, last}, design: g.Normal}
+		c := cell{inputs: [2]feature{before, last}, reduced: reduced, design: g.Normal}
 		if i == s.Layers/3 || i == 2*s.Layers/3 {
 			channels *= 2
 			c.reduce, c.design = true, g.Reduce
 		}
 		c.channels = channels
 		cells = append(cells, c)
-		before, last = last, c.output()
+		before, last, reduced = last, c.output(), c.reduce
 		if i == 2*s.Layers/3 {
 			auxiliary = last
 		}

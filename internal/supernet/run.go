@@ -96,26 +96,23 @@ func (s *Supernet) Fits(a genotype.Genotype) error {
 // logits adds the network of an architecture. A nil node stands for zeros: what comes of null edges, since every
 // operation makes zeros of zeros.
 func (s *Supernet) logits(g *graph.Graph, images *graph.Node, a genotype.Genotype) *graph.Node {
-	before := s.stem.Apply(g, images, s.leaves(g, "stem."))
+	before := s.stem.Apply(g, images, s.from("stem."))
 	last := before
 	for _, l := range s.cells {
 		before, last = last, s.addCell(g, l, before, last, a)
 	}
-	classifier := s.leaves(g, "classifier.")
-	n, features := images.Shape()[0], classifier("weight").Shape()[1]
 	var average *graph.Node
 	if last != nil {
 		average = g.GlobalAverage(last)
 	} else {
+		n, features := images.Shape()[0], s.set.Parameter("classifier.weight").Shape[1]
 		average = g.Input("zeros", make([]float32, n*features), n, features)
 	}
-	return g.MatMul(average, classifier("weight"), classifier("bias"), true)
+	return s.from("classifier.").Classify(g, average)
 }
 
-// leaves returns what gives the leaf of a parameter whose name begins with prefix.
-func (s *Supernet) leaves(g *graph.Graph, prefix string) func(name string) *graph.Node {
-	return func(name string) *graph.Node { return g.Parameter(s.byName[prefix+name]) }
-}
+// from returns the parameters whose names begin with prefix.
+func (s *Supernet) from(prefix string) block.Source { return s.set.From(prefix, block.BatchOnly) }
 
 func (s *Supernet) addCell(g *graph.Graph, l cell, before, last *graph.Node, a genotype.Genotype) *graph.Node {
 	c := a.Normal
@@ -126,7 +123,7 @@ func (s *Supernet) addCell(g *graph.Graph, l cell, before, last *graph.Node, a g
 	nodes := make([]*graph.Node, c.Nodes()+2)
 	for i, x := range []*graph.Node{before, last} {
 		if x != nil && sources[i] {
-			nodes[i] = l.before[i].Apply(g, x, s.leaves(g, fmt.Sprintf("%spreprocess%d.", l.name, i)))
+			nodes[i] = l.before[i].Apply(g, x, s.from(fmt.Sprintf("%spreprocess%d.", l.name, i)))
 		}
 	}
 	for _, e := range c.Edges {
@@ -154,5 +151,5 @@ func (s *Supernet) addEdge(g *graph.Graph, l cell, e genotype.Edge, x *graph.Nod
 	if x == nil || id == primitive.NullOp {
 		return nil
 	}
-	return block.Of(id, l.channels, l.stride(e.From), block.Supernet).Apply(g, x, s.leaves(g, l.bank(e.From, e.To, id)))
+	return block.Of(id, l.channels, l.stride(e.From), block.Supernet).Apply(g, x, s.from(l.bank(e.From, e.To, id)))
 }

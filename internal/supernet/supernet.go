@@ -4,7 +4,6 @@ package supernet
 
 import (
 	"fmt"
-	"math"
 
 	"nat/internal/block"
 	"nat/internal/graph"
@@ -105,12 +104,10 @@ func (c Config) LeastWeights() int {
 
 // Supernet is a weight-sharing network and its weights.
 type Supernet struct {
-	config     Config
-	stem       block.Block
-	cells      []cell
-	parameters []*graph.Parameter
-	inits      []block.Parameter // of parameters, how each starts
-	byName     map[string]*graph.Parameter
+	config Config
+	stem   block.Block
+	cells  []cell
+	set    block.Set
 }
 
 // cell is one of the stack's cells.
@@ -126,9 +123,9 @@ func New(c Config) (*Supernet, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Supernet{config: c, byName: map[string]*graph.Parameter{}}
+	s := &Supernet{config: c}
 	s.stem = block.Stem(c.ImageChannels, 3*c.Channels)
-	s.declare("stem.", s.stem)
+	s.set.Add("stem.", s.stem, false)
 	before, last, channels, reduced := 3*c.Channels, 3*c.Channels, c.Channels, false
 	for i := range c.Layers {
 		reduce := c.reduces(i)
@@ -145,8 +142,7 @@ func New(c Config) (*Supernet, error) {
 		s.declareCell(l)
 		before, last, reduced = last, c.Nodes*channels, reduce
 	}
-	s.declareParameter("classifier.weight", block.Parameter{Shape: []int{c.Classes, last}, FanIn: last})
-	s.declareParameter("classifier.bias", block.Parameter{Shape: []int{c.Classes}, FanIn: last})
+	s.set.AddClassifier("classifier.", last, c.Classes)
 	return s, nil
 }
 
@@ -154,13 +150,13 @@ func New(c Config) (*Supernet, error) {
 func (c Config) reduces(i int) bool { return i == c.Layers/3 || i == 2*c.Layers/3 }
 
 func (s *Supernet) declareCell(l cell) {
-	s.declare(l.name+"preprocess0.", l.before[0])
-	s.declare(l.name+"preprocess1.", l.before[1])
+	s.set.Add(l.name+"preprocess0.", l.before[0], false)
+	s.set.Add(l.name+"preprocess1.", l.before[1], false)
 	for to := 2; to < s.config.Nodes+2; to++ {
 		for from := range to {
 			for id := range primitive.ID(primitive.Searchable) {
 				if id != primitive.NullOp {
-					s.declare(l.bank(from, to, id), block.Of(id, l.channels, l.stride(from), block.Supernet))
+					s.set.Add(l.bank(from, to, id), block.Of(id, l.channels, l.stride(from), block.Supernet), false)
 				}
 			}
 		}
@@ -180,38 +176,11 @@ func (l cell) stride(from int) int {
 	return 1
 }
 
-func (s *Supernet) declare(prefix string, b block.Block) {
-	for _, p := range b.Parameters() {
-		s.declareParameter(prefix+p.Name, p)
-	}
-}
-
-func (s *Supernet) declareParameter(name string, init block.Parameter) {
-	p := graph.NewParameter(name, init.Shape...)
-	s.parameters, s.inits = append(s.parameters, p), append(s.inits, init)
-	s.byName[name] = p
-}
-
 // Config returns the supernet's size.
 func (s *Supernet) Config() Config { return s.config }
 
 // Parameters returns all parameters by the published names and in the published order (spec section 11).
-func (s *Supernet) Parameters() []*graph.Parameter { return s.parameters }
+func (s *Supernet) Parameters() []*graph.Parameter { return s.set.Parameters() }
 
 // Initialise draws all weights from the stream "weights" of the seed (spec section 5).
-func (s *Supernet) Initialise(seed uint64) {
-	stream := random.New(seed, "weights")
-	for i, p := range s.parameters {
-		bound := 1 / math.Sqrt(float64(max(s.inits[i].FanIn, 1)))
-		for j := range p.Data {
-			switch s.inits[i].Role {
-			case block.Weight:
-				p.Data[j] = float32((2*stream.Float64() - 1) * bound)
-			case block.Scale:
-				p.Data[j] = 1
-			case block.Shift:
-				p.Data[j] = 0
-			}
-		}
-	}
-}
+func (s *Supernet) Initialise(seed uint64) { s.set.Initialise(random.New(seed, "weights")) }

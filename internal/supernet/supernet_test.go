@@ -37,7 +37,7 @@ func fromGolden(t *testing.T, f *golden.File, name string) (*Supernet, dataset.B
 		t.Fatal(err)
 	}
 	for _, p := range f.Names(name + "/param/") {
-		parameter := s.byName[p]
+		parameter := s.set.Parameter(p)
 		if parameter == nil {
 			t.Fatalf("the supernet has no parameter %s", p)
 		}
@@ -175,15 +175,15 @@ func TestInitialise(t *testing.T) {
 	}
 	s, again, other := make(1), make(1), make(2)
 	differ := 0
-	for i, p := range s.parameters {
-		if !slices.Equal(p.Data, again.parameters[i].Data) {
+	for i, p := range s.Parameters() {
+		if !slices.Equal(p.Data, again.Parameters()[i].Data) {
 			t.Errorf("%s differs between two draws of one seed", p.Name)
 		}
-		if !slices.Equal(p.Data, other.parameters[i].Data) {
+		if !slices.Equal(p.Data, other.Parameters()[i].Data) {
 			differ++
 		}
 	}
-	if want := len(s.parameters) - 2; differ != want { // all but the stem's scale and shift
+	if want := len(s.Parameters()) - 2; differ != want { // all but the stem's scale and shift
 		t.Errorf("another seed changes %d parameters, want %d", differ, want)
 	}
 	for name, fanIn := range map[string]float64{
@@ -191,14 +191,14 @@ func TestInitialise(t *testing.T) {
 		"classifier.weight": 32, "classifier.bias": 32,
 	} {
 		largest := 0.0
-		for _, x := range s.byName[name].Data {
+		for _, x := range s.set.Parameter(name).Data {
 			largest = max(largest, math.Abs(float64(x)))
 		}
 		if bound := 1 / math.Sqrt(fanIn); largest > bound || largest < bound*0.6 {
 			t.Errorf("%s reaches ±%g, want nearly ±%g", name, largest, bound)
 		}
 	}
-	if scale, shift := s.byName["stem.1.weight"].Data, s.byName["stem.1.bias"].Data; slices.Min(scale) != 1 || slices.Max(scale) != 1 || slices.Min(shift) != 0 || slices.Max(shift) != 0 {
+	if scale, shift := s.set.Parameter("stem.1.weight").Data, s.set.Parameter("stem.1.bias").Data; slices.Min(scale) != 1 || slices.Max(scale) != 1 || slices.Min(shift) != 0 || slices.Max(shift) != 0 {
 		t.Errorf("the stem starts with scale %v and shift %v", scale, shift)
 	}
 }
