@@ -3,8 +3,8 @@
 //
 //	Open (a folder, an archive, the cache, the embedded sample) → Set of Images → Split → Loader → Batch
 //
-// Number of classes, channels and image size belong to the data set; only the CIFAR-10 reader knows its own. It is a
-// leaf of the program: it knows nothing of networks, flags or progress bars.
+// Number of classes, channels and image size belong to the data set; only the CIFAR readers know their own. It stands low
+// in the program: it knows nothing of networks, flags or progress bars.
 package dataset
 
 import (
@@ -16,16 +16,18 @@ import (
 	"sync"
 )
 
-// Images are labelled images of one size, held as bytes.
+// Images are labelled images of one size. They are held as bytes, or else read from picture files whenever they are needed.
 type Images struct {
 	Name                    string    // what messages and logs call the set
 	Classes                 []string  // name of each class
 	Channels, Height, Width int       // of every image
 	Mean, Std               []float64 // of each channel, with pixels from 0 to 1: what normalising subtracts and divides by
-	Pixels                  []byte    // [N, Channels, Height, Width]
+	Pixels                  []byte    // [N, Channels, Height, Width]; nil where they are read from files
 	Labels                  []uint16  // [N], below len(Classes)
 
 	digests []digest // [N], where the set's reader has computed them
+	folder  string   // that holds files
+	files   []string // [N], in folder; nil where the images are held
 }
 
 // A digest is the SHA-256 of an image's record.
@@ -37,7 +39,7 @@ func (m *Images) Len() int { return len(m.Labels) }
 // size is the number of bytes of an image.
 func (m *Images) size() int { return m.Channels * m.Height * m.Width }
 
-// Image gives the pixels of image i, [Channels, Height, Width], not copied.
+// Image gives the pixels of image i of a set that is held as bytes, [Channels, Height, Width], not copied.
 func (m *Images) Image(i int) []byte {
 	return m.Pixels[i*m.size():][:m.size():m.size()]
 }
@@ -56,11 +58,18 @@ func (m *Images) Fingerprint() string {
 func (m *Images) Select(indices []int) *Images {
 	hashes := m.hashes()
 	out := *m
-	out.Pixels = make([]byte, 0, len(indices)*m.size())
+	out.Pixels, out.files = nil, nil
+	if m.files == nil {
+		out.Pixels = make([]byte, 0, len(indices)*m.size())
+	}
 	out.Labels = make([]uint16, 0, len(indices))
 	out.digests = make([]digest, 0, len(indices))
 	for _, i := range indices {
-		out.Pixels = append(out.Pixels, m.Image(i)...)
+		if m.files == nil {
+			out.Pixels = append(out.Pixels, m.Image(i)...)
+		} else {
+			out.files = append(out.files, m.files[i])
+		}
 		out.Labels = append(out.Labels, m.Labels[i])
 		out.digests = append(out.digests, hashes[i])
 	}
@@ -73,7 +82,11 @@ func (m *Images) First(n int) *Images {
 		return m
 	}
 	out := *m
-	out.Pixels = m.Pixels[:n*m.size()]
+	if m.files == nil {
+		out.Pixels = m.Pixels[:n*m.size()]
+	} else {
+		out.files = m.files[:n]
+	}
 	out.Labels = m.Labels[:n]
 	if m.digests != nil {
 		out.digests = m.digests[:n]

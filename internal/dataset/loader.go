@@ -4,8 +4,13 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"nat/internal/picture"
 	"nat/internal/random"
 )
 
@@ -45,9 +50,11 @@ type Loader struct {
 	o          LoaderOptions
 	normaliser normaliser
 	indices    []int
-	order      []int // of the epoch under way
+	order      []int       // of the epoch under way
+	places     []placement // of the batch under way
 	buffers    [1 + ahead]Batch
 	waited     time.Duration
+	err        error // that ended an epoch
 }
 
 // NewLoader makes a loader. A batch size below 1 is a programming error.
@@ -61,6 +68,7 @@ func NewLoader(m *Images, o LoaderOptions) *Loader {
 	}
 	l.order = make([]int, len(l.indices))
 	room := min(o.BatchSize, len(l.indices))
+	l.places = make([]placement, room)
 	for i := range l.buffers {
 		l.buffers[i] = Batch{
 			Images: make([]float32, room*m.size()), Labels: make([]int32, room),
@@ -76,12 +84,17 @@ func (l *Loader) Batches() int { return (len(l.indices) + l.o.BatchSize - 1) / l
 // Waited is how long epochs have waited for batches, in all.
 func (l *Loader) Waited() time.Duration { return l.waited }
 
+// Err is the error that ended the last epoch early: a picture that can't be read any more. Nil where it wasn't ended so.
+func (l *Loader) Err() error { return l.err }
+
 // Epoch gives the batches of an epoch with their numbers, from number start on. What a batch holds depends on the
 // loader's options, the epoch and its number alone, so an epoch can be resumed anywhere. A batch is valid until the next
-// one is asked for. The sequence ends early with the context, whose error the caller checks.
+// one is asked for. The sequence ends early with the context, whose error the caller checks, or where an image can't be
+// read, which Err tells.
 func (l *Loader) Epoch(ctx context.Context, epoch, start int) iter.Seq2[int, Batch] {
 	return func(yield func(int, Batch) bool) {
 		ctx, stop := context.WithCancel(ctx)
+		l.err = nil
 		ready := make(chan *Batch, len(l.buffers))
 		free := make(chan *Batch, len(l.buffers))
 		for i := range l.buffers {
@@ -117,7 +130,9 @@ func (l *Loader) prepare(ctx context.Context, epoch, start int, free <-chan *Bat
 	for number := start; number < l.Batches(); number++ {
 		select {
 		case b := <-free:
-			l.fill(b, epoch, number)
+			if l.err = l.fill(b, epoch, number); l.err != nil {
+				return
+			}
 			ready <- b
 		case <-ctx.Done():
 			return
@@ -126,19 +141,76 @@ func (l *Loader) prepare(ctx context.Context, epoch, start int, free <-chan *Bat
 }
 
 // fill makes one batch.
-func (l *Loader) fill(b *Batch, epoch, number int) {
+func (l *Loader) fill(b *Batch, epoch, number int) error {
+	m := l.images
 	first := number * l.o.BatchSize
 	b.N = min(l.o.BatchSize, len(l.order)-first)
-	b.Images, b.Labels = b.Images[:b.N*l.images.size()], b.Labels[:b.N]
+	b.Images, b.Labels = b.Images[:b.N*m.size()], b.Labels[:b.N]
 
-	augment := l.o.Augmentation != Augmentation{}
-	stream := random.New(l.o.Seed, "augmentation", int(l.o.Phase), epoch, number)
-	for i, image := range l.order[first:][:b.N] {
-		var p placement
-		if augment {
-			p = l.o.Augmentation.draw(stream)
+	places := l.places[:b.N]
+	clear(places)
+	if l.o.Augmentation != (Augmentation{}) {
+		stream := random.New(l.o.Seed, "augmentation", int(l.o.Phase), epoch, number)
+		for i := range places {
+			places[i] = l.o.Augmentation.draw(stream, m.Height, m.Width)
 		}
-		l.normaliser.write(b.Images[i*l.images.size():][:l.images.size()], l.images.Image(image), p)
-		b.Labels[i] = int32(l.images.Labels[image])
 	}
+	write := func(i int) error {
+		image := l.order[first+i]
+		pixels, err := l.pixels(image, places[i])
+		if err == nil {
+			l.normaliser.write(b.Images[i*m.size():][:m.size()], pixels, places[i])
+			b.Labels[i] = int32(m.Labels[image])
+		}
+		return err
+	}
+	if m.files != nil || l.o.Augmentation.ofPictures() {
+		return inParallel(b.N, write)
+	}
+	for i := range b.N {
+		if err := write(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pixels gives the bytes of an image, [Channels, Height, Width], augmented as far as it isn't the normaliser that does it.
+func (l *Loader) pixels(image int, p placement) (pixels []byte, err error) {
+	m, a := l.images, l.o.Augmentation
+	if a.RandomCrop {
+		whole, err := m.picture(image)
+		if err != nil {
+			return nil, err
+		}
+		pixels = picture.Resize(whole, randomBox(p.pictures, whole.Rect), m.Width, m.Height)
+	} else if pixels, err = m.prepared(image); err != nil {
+		return nil, err
+	}
+	if a.Colours != (Jitter{}) {
+		pixels = slices.Clone(pixels)
+		a.Colours.draw(p.pictures).Apply(pixels)
+	}
+	return pixels, nil
+}
+
+// inParallel calls do for 0 to n − 1 on all processors, and returns the error of the first that failed.
+func inParallel(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				errs[i] = do(i)
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
