@@ -36,20 +36,13 @@ func (g *Graph) Conv(x, weights *Node, c Convolution) *Node {
 		Name:  name,
 		Shape: []int{shape.N, shape.Co, shape.OH, shape.OW},
 		Forward: func(d *Device, in, out [][]float32) {
-			kernel.ConvForward(d.workers, out[0], in[0], in[1], shape)
+			x := kernel.Plain(in[0], shape.Ci, shape.H*shape.W)
+			kernel.ConvForward(d.workers, kernel.Whole(out[0], shape.Co, shape.OH*shape.OW), nil, x, in[1], shape)
 		},
 		Reads: []int{0, 1},
 		Backward: func(d *Device, in, out [][]float32) {
-			x, weights, dy := in[0], in[1], in[2]
-			dx, dweights := out[0], out[1]
-			switch {
-			case dx != nil && dweights != nil:
-				kernel.ConvBackward(d.workers, dx, dweights, dy, weights, x, shape)
-			case dx != nil:
-				kernel.ConvBackwardData(d.workers, dx, dy, weights, x, shape)
-			case dweights != nil:
-				kernel.ConvBackwardWeights(d.workers, dweights, dy, x, shape)
-			}
+			x, dy := kernel.Plain(in[0], shape.Ci, shape.H*shape.W), kernel.Plain(in[2], shape.Co, shape.OH*shape.OW)
+			kernel.ConvBackward(d.workers, kernel.Whole(out[0], shape.Ci, shape.H*shape.W), out[1], dy, x, in[1], shape)
 		},
 	}, x, weights)
 }
@@ -74,11 +67,13 @@ func (g *Graph) Pool(x *Node, p Pooling) *Node {
 		Name:  fmt.Sprintf("%s-%dx%d", name, p.K, p.K),
 		Shape: []int{shape.N, shape.C, shape.OH, shape.OW},
 		Forward: func(d *Device, in, out [][]float32) {
-			kernel.PoolForward(d.workers, out[0], in[0], shape)
+			x := kernel.Plain(in[0], shape.C, shape.H*shape.W)
+			kernel.PoolForward(d.workers, kernel.Whole(out[0], shape.C, shape.OH*shape.OW), nil, x, shape)
 		},
 		Reads: []int{0},
 		Backward: func(d *Device, in, out [][]float32) {
-			kernel.PoolBackward(d.workers, out[0], in[1], in[0], shape)
+			x, dy := kernel.Plain(in[0], shape.C, shape.H*shape.W), kernel.Plain(in[1], shape.C, shape.OH*shape.OW)
+			kernel.PoolBackward(d.workers, kernel.Whole(out[0], shape.C, shape.H*shape.W), dy, x, shape)
 		},
 	}, x)
 }

@@ -34,13 +34,15 @@ func BenchmarkConv(b *testing.B) {
 		x, dx := normal(r, c.N*c.Ci*c.H*c.W), make([]float32, c.N*c.Ci*c.H*c.W)
 		y, dy := make([]float32, c.N*c.Co*c.OH*c.OW), normal(r, c.N*c.Co*c.OH*c.OW)
 		k, dk := normal(r, c.Co*c.group()*c.KH*c.KW), make([]float32, c.Co*c.group()*c.KH*c.KW)
+		in, out := Plain(x, c.Ci, c.H*c.W), Whole(y, c.Co, c.OH*c.OW)
+		into, gradient := Whole(dx, c.Ci, c.H*c.W), Plain(dy, c.Co, c.OH*c.OW)
 		for _, pass := range []struct {
 			name string
 			run  func()
 		}{
-			{"forward", func() { ConvForward(w, y, x, k, c) }},
-			{"data", func() { ConvBackwardData(w, dx, dy, k, x, c) }},
-			{"weights", func() { ConvBackwardWeights(w, dk, dy, x, c) }},
+			{"forward", func() { ConvForward(w, out, nil, in, k, c) }},
+			{"data", func() { ConvBackward(w, into, nil, gradient, in, k, c) }},
+			{"weights", func() { ConvBackward(w, Target{}, dk, gradient, in, k, c) }},
 		} {
 			b.Run(s.name+"/"+pass.name, func(b *testing.B) {
 				for b.Loop() {
@@ -64,6 +66,7 @@ func BenchmarkPlanes(b *testing.B) {
 	mean, variance, invStd := make([]float32, channels), make([]float32, channels), make([]float32, channels)
 	max3 := Pool{N: images, C: channels, H: side, W: side, OH: side, OW: side, K: 3, Stride: 1, Pad: 1, Max: true}
 	average5 := Pool{N: images, C: channels, H: side, W: side, OH: side, OW: side, K: 5, Stride: 1, Pad: 2}
+	in, into, gradient := Plain(x, channels, side*side), Whole(y, channels, side*side), Plain(z, channels, side*side)
 	w := workers(b, 1)
 	for _, k := range []struct {
 		name     string
@@ -73,10 +76,10 @@ func BenchmarkPlanes(b *testing.B) {
 		{"norm forward", 2, func() { NormForward(w, y, x, mean, variance, invStd, n) }},
 		{"norm backward", 3, func() { NormBackward(w, y, z, x, invStd, n) }},
 		{"scale and shift backward", 3, func() { ScaleShiftBackward(w, y, mean, variance, z, x, invStd, n) }},
-		{"max 3x3 forward", 2, func() { PoolForward(w, y, x, max3) }},
-		{"max 3x3 backward", 3, func() { PoolBackward(w, y, z, x, max3) }},
-		{"average 5x5 forward", 2, func() { PoolForward(w, y, x, average5) }},
-		{"average 5x5 backward", 2, func() { PoolBackward(w, y, z, nil, average5) }},
+		{"max 3x3 forward", 2, func() { PoolForward(w, into, nil, in, max3) }},
+		{"max 3x3 backward", 3, func() { PoolBackward(w, into, gradient, in, max3) }},
+		{"average 5x5 forward", 2, func() { PoolForward(w, into, nil, in, average5) }},
+		{"average 5x5 backward", 2, func() { PoolBackward(w, into, gradient, in, average5) }},
 		{"add into", 2, func() { AddInto(w, y, x) }},
 		{"relu forward", 2, func() { ReLUForward(w, y, x) }},
 		{"relu backward", 3, func() { ReLUBackward(w, y, z, x) }},

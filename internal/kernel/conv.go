@@ -1,28 +1,79 @@
 package kernel
 
-// ConvForward computes y from x and the weights k. It writes only the channels of c's window in y.
-func ConvForward(w *Workers, y, x, k []float32, c Conv) {
-	c = c.flattened()
-	run(w, y, x, k, nil, c.forward(w))
+// plan is a way to compute a direction of a convolution: y from x forward, dx from dy backward. It is chosen once a call,
+// by the shape, and may be used by several threads.
+type plan interface {
+	// compute computes the output channels from to to of an image, or adds them to y, from channels of x. Where by is a
+	// source, what is computed counts only where that is positive.
+	compute(s *Scratch, y []float32, add bool, x, by source, from, to int)
 }
 
-// ConvBackwardData computes dx, the gradient by x, from dy, the gradient by y. It reads x only where c.ReLU asks for a
-// mask; elsewhere x may be nil.
-func ConvBackwardData(w *Workers, dx, dy, k, x []float32, c Conv) {
+// ConvForward computes y from x and the weights k, and its moments [N, Co, 2]: of each channel of each image the mean and the
+// sum of squared deviations from it. moments may be nil.
+func ConvForward(w *Workers, y Target, moments []float32, x View, k []float32, c Conv) {
 	c = c.flattened()
-	if !c.ReLU {
-		x = nil
+	in := input{x, c.input(), c.ReLU}
+	r := c.forward(w, 0)
+	width := pieceWidth(c.N, c.Co, w.set.rows)
+	run(w, y, moments, in, nil, c.N, c.output(), width, jobsOf(w, k, width, in.asIs(), r))
+}
+
+// ConvBackward computes dx, the gradient by x, and dk, the gradient by the weights, from dy, the gradient by y. A dx without
+// Data or a nil dk is not computed. x is read only for dk, or where c.ReLU asks for a mask.
+func ConvBackward(w *Workers, dx Target, dk []float32, dy, x View, k []float32, c Conv) {
+	c = c.flattened()
+	in, gradient := input{x, c.input(), c.ReLU}, input{View: dy, channels: c.output()}
+	parts := c.parts()
+	if dx.Data != nil && (dk == nil || parts < minPieces) {
+		by := &in
+		if !c.ReLU {
+			by = nil
+		}
+		width := pieceWidth(c.N, c.Ci, w.set.rows)
+		run(w, dx, nil, gradient, by, c.N, c.input(), width, c.planBackward(w, 0, k, width, gradient.direct()))
+		dx.Data = nil
 	}
-	run(w, dx, dy, k, x, c.backwards(w)...)
+	if dk == nil {
+		return
+	}
+	var backward plan
+	if dx.Data != nil {
+		backward = c.planBackward(w, 1, k, c.Ci, true)
+	}
+	c.byParts(w, dx, dk, gradient, in, parts, backward)
 }
 
-// backwards returns the correlations that compute dx: the pixels that lie a stride apart meet the same taps of the kernel,
-// and each such phase is a correlation by itself.
-func (c *Conv) backwards(w *Workers) []*correlation {
+// planBackward returns how dx is computed, by correlations numbered from first on; asIs tells that dy is in memory as it is.
+func (c *Conv) planBackward(w *Workers, first int, k []float32, width int, asIs bool) plan {
+	return jobsOf(w, k, width, asIs, c.backwards(w, first)...)
+}
+
+// run computes y, count images of channels out, in pieces of width channels, and its moments unless they are nil. Where by is
+// given, y is set to zero wherever that is not positive.
+func run(w *Workers, y Target, moments []float32, x input, by *input, count int, out channels, width int, p plan) {
+	groups := (out.count + width - 1) / width
+	w.Run(count*groups, func(piece int, s *Scratch) {
+		n, from := piece/groups, piece%groups*width
+		to := min(from+width, out.count)
+		var positive source
+		if by != nil {
+			positive = by.image(n)
+		}
+		image := y.image(n, out)
+		p.compute(s, image, y.Add, x.image(n), positive, from, to)
+		if moments != nil {
+			describe(&w.set, moments[(n*out.count+from)*2:], image[from*out.pixels:to*out.pixels], out.pixels)
+		}
+	})
+}
+
+// backwards returns the correlations, numbered from first on, that compute dx: the pixels that lie a stride apart meet the
+// same taps of the kernel, and each such phase is a correlation by itself.
+func (c *Conv) backwards(w *Workers, first int) []*correlation {
 	phases := make([]*correlation, 0, c.StrideH*c.StrideW)
 	for i := range min(c.StrideH, c.H) {
 		for j := range min(c.StrideW, c.W) {
-			phases = append(phases, c.backward(w, 1+len(phases), i, j))
+			phases = append(phases, c.backward(w, first+len(phases), i, j))
 		}
 	}
 	return phases
@@ -38,20 +89,20 @@ func (c Conv) flattened() Conv {
 	return c
 }
 
-// forward returns the correlation that computes y.
-func (c *Conv) forward(w *Workers) *correlation {
+// forward returns the correlation of that number which computes y.
+func (c *Conv) forward(w *Workers, number int) *correlation {
 	taps := c.KH * c.KW
 	r := &correlation{
-		set: &w.set, images: c.N, depthwise: c.Depthwise, in: c.input(), out: c.output(),
+		set: &w.set, number: number, depthwise: c.Depthwise, in: c.input(), out: c.output(),
 		layout: layout{
-			h: c.H, w: c.W, padH: c.PadH, padW: c.PadW, relu: c.ReLU,
-			stepH: c.StrideH, stepW: c.StrideW, phases: w.ints(slotPhase, taps)[:0],
+			h: c.H, w: c.W, padH: c.PadH, padW: c.PadW,
+			stepH: c.StrideH, stepW: c.StrideW, phases: w.ints(number*slotsOfInts+slotPhase, taps)[:0],
 			rows: c.OH + (c.KH-1)*c.DilationH/c.StrideH, cols: c.OW + (c.KW-1)*c.DilationW/c.StrideW,
 		},
 		outStep: c.group() * taps, inStep: taps,
 		rows: c.OH, cols: c.OW, rowStep: c.OW, colStep: 1,
 	}
-	r.tap, r.shift = w.ints(slotTap, taps), w.ints(slotShift, taps)
+	r.tap, r.shift = w.ints(number*slotsOfInts+slotTap, taps), w.ints(number*slotsOfInts+slotShift, taps)
 	for t := range taps {
 		a, b := t/c.KW*c.DilationH, t%c.KW*c.DilationW
 		phase := a%c.StrideH*c.StrideW + b%c.StrideW
@@ -69,7 +120,7 @@ func (c *Conv) backward(w *Workers, number, i, j int) *correlation {
 	top, bottom := vertical.reach(i)
 	left, right := horizontal.reach(j)
 	r := &correlation{
-		set: &w.set, number: number, images: c.N, depthwise: c.Depthwise, in: c.output(), out: c.input(),
+		set: &w.set, number: number, depthwise: c.Depthwise, in: c.output(), out: c.input(),
 		layout: layout{
 			h: c.OH, w: c.OW, padH: -top, padW: -left, stepH: 1, stepW: 1, phases: w.ints(number*slotsOfInts+slotPhase, 1)[:0],
 			rows: rows + bottom - top, cols: cols + right - left,
@@ -100,15 +151,9 @@ func (c *Conv) group() int {
 	return c.Ci
 }
 
-func (c *Conv) input() channels { return channels{count: c.Ci, total: c.Ci, pixels: c.H * c.W} }
+func (c *Conv) input() channels { return channels{count: c.Ci, pixels: c.H * c.W} }
 
-func (c *Conv) output() channels {
-	y := channels{count: c.Co, total: c.Co, pixels: c.OH * c.OW}
-	if c.YChannels != 0 {
-		y.total, y.offset = c.YChannels, c.YOffset
-	}
-	return y
-}
+func (c *Conv) output() channels { return channels{count: c.Co, pixels: c.OH * c.OW} }
 
 // axis is a convolution along one direction.
 type axis struct{ kernel, stride, pad, dilation int }
@@ -132,12 +177,4 @@ func (a axis) reach(phase int) (low, high int) {
 		}
 	}
 	return low, high
-}
-
-// channels says where the channels that a kernel reads or writes lie in their tensor [N, total, pixels].
-type channels struct{ count, total, offset, pixels int }
-
-// image returns the channels of image n, from the one numbered first on.
-func (c channels) image(x []float32, n, first int) []float32 {
-	return x[(n*c.total+c.offset+first)*c.pixels:][:(c.count-first)*c.pixels]
 }

@@ -2,7 +2,7 @@ package kernel
 
 import "slices"
 
-// layout is the form in which a correlation reads a channel [h, w]: rectified if need be, surrounded by padding, and with
+// layout is the form in which a correlation reads a channel [h, w]: surrounded by padding, and with
 // the pixels that lie a step apart side by side, so that every tap of the kernel is a shift and nothing else. A channel
 // has stepH·stepW phases, of which it becomes those that some tap reads, rows × cols floats each. Pixel (r, q) of phase f is
 //
@@ -12,7 +12,6 @@ type layout struct {
 	padH, padW   int
 	stepH, stepW int
 	rows, cols   int
-	relu         bool    // then outside must be 0
 	outside      float32 // 0 in a convolution
 	phases       []int
 }
@@ -30,13 +29,13 @@ func (l *layout) at(f, r, q int) int {
 // size returns the floats of one channel.
 func (l *layout) size() int { return len(l.phases) * l.rows * l.cols }
 
-// unpadded tells whether a channel is its own layout, but for the rectification.
+// unpadded tells whether a channel is its own layout.
 func (l *layout) unpadded() bool {
 	return l.stepH == 1 && l.stepW == 1 && l.padH == 0 && l.padW == 0 && l.rows == l.h && l.cols == l.w
 }
 
-// fill lays out channel x [h, w] into dst.
-func (l *layout) fill(s *set, dst, x []float32) {
+// fill lays out channel x [h, w] into dst, rectified if relu; then outside must be 0.
+func (l *layout) fill(s *set, dst, x []float32, relu bool) {
 	size := l.rows * l.cols
 	for place, f := range l.phases {
 		dst := dst[place*size:][:size]
@@ -51,7 +50,7 @@ func (l *layout) fill(s *set, dst, x []float32) {
 		fill(dst[bottom*l.cols:], l.outside)
 		first := (top*l.stepH-above)*l.w + from*l.stepW - left
 		r := area{rows: bottom - top, cols: l.cols, stepY: l.cols, stepX: l.stepH * l.w}
-		s.lay(dst[top*l.cols:], x[first:], r, columns{from, to, l.stepW, l.relu, l.outside})
+		s.lay(dst[top*l.cols:], x[first:], r, columns{from, to, l.stepW, relu, l.outside})
 	}
 }
 

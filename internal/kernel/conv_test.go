@@ -20,18 +20,18 @@ func square(n, ci, co, size, k, stride, dilation int, depthwise bool) Conv {
 }
 
 // reduceHalf returns one of the two convolutions of a factorized reduce of c channels, which reads x from row and column
-// skip on and writes half of the output's channels.
+// skip on.
 func reduceHalf(n, c, size, skip int) Conv {
 	k := square(n, c, c/2, size, 1, 2, 1, false)
 	k.OH, k.OW = size/2, size/2
-	k.PadH, k.PadW, k.YChannels, k.YOffset = -skip, -skip, c, skip*(c/2)
+	k.PadH, k.PadW = -skip, -skip
 	return k
 }
 
 // reducePadded is the first of those where x has an odd size, and so gets a row and a column of zeros first.
 func reducePadded(n, c, size int) Conv {
 	k := reduceHalf(n, c, size+1, 0)
-	k.H, k.W, k.PadH, k.PadW, k.YChannels, k.YOffset = size, size, 1, 1, c+1, c/2+1
+	k.H, k.W, k.PadH, k.PadW = size, size, 1, 1
 	return k
 }
 
@@ -92,23 +92,12 @@ func randomConv(r *rand.Rand) Conv {
 	if c.Depthwise {
 		c.Co = c.Ci
 	}
-	if r.IntN(3) == 0 {
-		c.YOffset = r.IntN(4)
-		c.YChannels = c.YOffset + c.Co + r.IntN(3)
-	}
 	return c
 }
 
 // multiplications calls visit with the indices of every product y += x·k that the definition of Conv has.
 func multiplications(c Conv, visit func(y, x, k int)) {
-	total := c.Co
-	if c.YChannels != 0 {
-		total = c.YChannels
-	}
-	group := c.Ci
-	if c.Depthwise {
-		group = 1
-	}
+	group := c.group()
 	for n := range c.N {
 		for o := range c.Co {
 			for g := range group {
@@ -121,7 +110,7 @@ func multiplications(c Conv, visit func(y, x, k int)) {
 						h := pixel/c.OW*c.StrideH - c.PadH + tap/c.KW*c.DilationH
 						v := pixel%c.OW*c.StrideW - c.PadW + tap%c.KW*c.DilationW
 						if h >= 0 && h < c.H && v >= 0 && v < c.W {
-							y, x := (n*total+c.YOffset+o)*c.OH*c.OW+pixel, ((n*c.Ci+in)*c.H+h)*c.W+v
+							y, x := (n*c.Co+o)*c.OH*c.OW+pixel, ((n*c.Ci+in)*c.H+h)*c.W+v
 							visit(y, x, (o*group+g)*c.KH*c.KW+tap)
 						}
 					}
@@ -131,71 +120,58 @@ func multiplications(c Conv, visit func(y, x, k int)) {
 	}
 }
 
-// convData holds inputs of the three convolution kernels and what the definition makes of them.
+// convData holds inputs of the convolution kernels and what the definition makes of them.
 type convData struct {
-	x, k, dy []float32
-	y        []float64
-	inside   []bool // the elements of y that lie in the window
-	dx, dk   []float64
+	x, dy     View
+	k         []float32
+	y, dx, dk []float64
 }
 
 func newConvData(r *rand.Rand, c Conv) convData {
-	channels, group := c.Co, c.Ci
-	if c.YChannels != 0 {
-		channels = c.YChannels
-	}
-	if c.Depthwise {
-		group = 1
-	}
-	outputs := c.N * channels * c.OH * c.OW
-	d := convData{
-		x: normal(r, c.N*c.Ci*c.H*c.W), k: normal(r, c.Co*group*c.KH*c.KW), dy: normal(r, outputs),
-		y: make([]float64, outputs), inside: make([]bool, outputs),
-	}
-	d.dx, d.dk = make([]float64, len(d.x)), make([]float64, len(d.k))
-	x := double(d.x)
-	positive := func(i int) bool { return !c.ReLU || x[i] > 0 }
-	multiplications(c, func(yi, xi, ki int) {
-		if positive(xi) {
-			d.y[yi] += x[xi] * float64(d.k[ki])
-			d.dx[xi] += float64(d.dy[yi]) * float64(d.k[ki])
-			d.dk[ki] += float64(d.dy[yi]) * x[xi]
-		}
-	})
-	for i := range d.inside {
-		o := i / (c.OH * c.OW) % channels
-		d.inside[i] = o >= c.YOffset && o < c.YOffset+c.Co
-	}
+	d := convData{k: normal(r, c.Co*c.group()*c.KH*c.KW)}
+	var x, dy []float32
+	d.x, x = drawView(r, c.N, c.input())
+	d.dy, dy = drawView(r, c.N, c.output())
+	d.y, d.dx, d.dk = convDefinition(c, x, d.k, dy)
 	return d
 }
 
-// checkConv compares the three kernels with the definition, and fails the test where they write outside y's window.
+// convDefinition returns y and the gradients in double precision.
+func convDefinition(c Conv, x, k, dy []float32) (y, dx, dk []float64) {
+	y, dx, dk = make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(k))
+	multiplications(c, func(yi, xi, ki int) {
+		if !c.ReLU || x[xi] > 0 {
+			y[yi] += float64(x[xi]) * float64(k[ki])
+			dx[xi] += float64(dy[yi]) * float64(k[ki])
+			dk[ki] += float64(dy[yi]) * float64(x[xi])
+		}
+	})
+	return y, dx, dk
+}
+
+// checkConv compares the kernels with the definition, each gradient alone and both together.
 func checkConv(t *testing.T, c Conv, seed uint64) {
 	t.Helper()
 	d := newConvData(rand.New(rand.NewPCG(seed, 1)), c)
 	got := forThreads(t, func(w *Workers) [][]float32 {
-		y, dx, dk := output(t, len(d.y)), output(t, len(d.x)), output(t, len(d.k))
-		ConvForward(w, y, d.x, d.k, c)
+		r := rand.New(rand.NewPCG(seed, 2))
+		y, moments := newTarget(t, r, c.N, c.output()), output(t, c.N*c.Co*2)
+		ConvForward(w, y.Target, moments, d.x, d.k, c)
+		nearMoments(t, y, moments)
+		dx, dk, alone := newTarget(t, r, c.N, c.input()), output(t, len(d.k)), output(t, len(d.k))
+		ConvBackward(w, dx.Target, dk, d.dy, d.x, d.k, c)
+		again := &written{Target{output(t, len(dx.Data)), dx.Stride, dx.Add}, dx.before, dx.images, dx.channels}
+		copy(again.Data, again.before)
 		mask := d.x
 		if !c.ReLU {
-			mask = nil
+			mask = View{}
 		}
-		ConvBackwardData(w, dx, d.dy, d.k, mask, c)
-		ConvBackwardWeights(w, dk, d.dy, d.x, c)
-		dx2, dk2 := output(t, len(d.x)), output(t, len(d.k))
-		ConvBackward(w, dx2, dk2, d.dy, d.k, d.x, c)
-		sameBits(t, "dx with dk and alone", dx, dx2)
-		sameBits(t, "dk with dx and alone", dk, dk2)
-		return [][]float32{y, dx, dk}
+		ConvBackward(w, again.Target, nil, d.dy, mask, d.k, c)
+		ConvBackward(w, Target{}, alone, d.dy, d.x, d.k, c)
+		sameBits(t, "dx with dk and alone", dx.Data, again.Data)
+		sameBits(t, "dk with dx and alone", dk, alone)
+		return [][]float32{y.result(t), dx.result(t), dk}
 	})
-	for i, inside := range d.inside {
-		if !inside {
-			if got[0][i] != guard {
-				t.Fatalf("wrote y[%d], outside the window", i)
-			}
-			got[0][i] = 0
-		}
-	}
 	near(t, "y", got[0], d.y, convTolerance)
 	near(t, "dx", got[1], d.dx, convTolerance)
 	near(t, "dk", got[2], d.dk, convTolerance)
@@ -224,15 +200,15 @@ func TestConvolutionGradientsAreAdjoint(t *testing.T) {
 	w := workers(t, 2)
 	for range 50 {
 		c := randomConv(r)
-		c.ReLU, c.YChannels, c.YOffset = false, 0, 0
-		d := newConvData(r, c)
-		y, dx, dk := output(t, len(d.y)), output(t, len(d.x)), output(t, len(d.k))
-		ConvForward(w, y, d.x, d.k, c)
-		ConvBackwardData(w, dx, d.dy, d.k, nil, c)
-		ConvBackwardWeights(w, dk, d.dy, d.x, c)
-		size := 1e-5 * (1 + dot(y, y) + dot(d.dy, d.dy))
-		want := dot(y, d.dy)
-		if a, b := dot(d.x, dx), dot(d.k, dk); math.Abs(a-want) > size || math.Abs(b-want) > size {
+		c.ReLU = false
+		in, out := c.input(), c.output()
+		x, dy, k := normal(r, c.N*in.count*in.pixels), normal(r, c.N*out.count*out.pixels), normal(r, c.Co*c.group()*c.KH*c.KW)
+		y, dx, dk := output(t, len(dy)), output(t, len(x)), output(t, len(k))
+		ConvForward(w, Whole(y, out.count, out.pixels), nil, Plain(x, in.count, in.pixels), k, c)
+		ConvBackward(w, Whole(dx, in.count, in.pixels), dk, Plain(dy, out.count, out.pixels), Plain(x, in.count, in.pixels), k, c)
+		size := 1e-5 * (1 + dot(y, y) + dot(dy, dy))
+		want := dot(y, dy)
+		if a, b := dot(x, dx), dot(k, dk); math.Abs(a-want) > size || math.Abs(b-want) > size {
 			t.Errorf("%+v: ⟨y, dy⟩ = %g, ⟨x, dx⟩ = %g, ⟨k, dk⟩ = %g", c, want, a, b)
 		}
 	}

@@ -6,43 +6,14 @@ const (
 	partialFloats = 1 << 22
 )
 
-// ConvBackwardWeights computes dk, the gradient by the weights, from dy, the gradient by y. x is rectified as it is read
-// where c.ReLU says so.
-func ConvBackwardWeights(w *Workers, dk, dy, x []float32, c Conv) {
-	c = c.flattened()
-	c.byParts(w, dk, dy, x, c.parts(), func(*Scratch, int) {})
-}
-
-// ConvBackward computes what ConvBackwardData and ConvBackwardWeights do. It is faster than both, one after the other,
-// where it can do with reading dy and x from memory once.
-func ConvBackward(w *Workers, dx, dk, dy, k, x []float32, c Conv) {
-	flat := c.flattened()
-	parts := flat.parts()
-	if parts < minPieces {
-		ConvBackwardData(w, dx, dy, k, x, c)
-		ConvBackwardWeights(w, dk, dy, x, c)
-		return
-	}
-	by := x
-	if !c.ReLU {
-		by = nil
-	}
-	jobs := jobsOf(w, k, flat.Ci, flat.backwards(w))
-	flat.byParts(w, dk, dy, x, parts, func(s *Scratch, n int) {
-		for i := range jobs {
-			jobs[i].compute(s, dx, dy, by, n, 0, flat.Ci)
-		}
-	})
-}
-
 // parts returns how many parts of the batch the gradients by the weights are summed over.
 func (c *Conv) parts() int {
 	return min(c.N, maxPartials, max(2, partialFloats/(c.Co*c.group()*c.KH*c.KW)))
 }
 
-// byParts computes dk part by part, and calls also with every image after having read it.
-func (c *Conv) byParts(w *Workers, dk, dy, x []float32, parts int, also func(s *Scratch, n int)) {
-	b := c.forward(w).batch(w, (c.N+parts-1)/parts)
+// byParts computes dk part by part, and dx of every image after having read it, unless there is no plan for that.
+func (c *Conv) byParts(w *Workers, dx Target, dk []float32, dy, x input, parts int, backward plan) {
+	b := c.forward(w, 0).batch(w, (c.N+parts-1)/parts)
 	size := len(b.terms) * c.Co
 	partial := w.Floats(slotPartial, parts*size)
 	w.Run(parts, func(part int, s *Scratch) {
@@ -51,13 +22,28 @@ func (c *Conv) byParts(w *Workers, dk, dy, x []float32, parts int, also func(s *
 		end := (part + 1) * c.N / parts
 		for n := part * c.N / parts; n < end; n += b.images {
 			count := min(b.images, end-n)
-			b.add(s, sums, dy, x, n, count)
-			for i := range count {
-				also(s, n+i)
+			g, in := dy.held(s, b.set, slotHeldDy, n, count), x.from(n)
+			if backward != nil && c.ReLU {
+				in = x.held(s, b.set, slotHeldX, n, count)
+			}
+			b.add(s, sums, g, in, count)
+			if backward != nil {
+				c.gradients(s, dx, g, in, n, count, backward)
 			}
 		}
 	})
 	addParts(w, dk, partial[:parts*size])
+}
+
+// gradients computes dx for count images from the one numbered n on, which dy and x begin with.
+func (c *Conv) gradients(s *Scratch, dx Target, dy, x input, n, count int, backward plan) {
+	for i := range count {
+		var by source
+		if c.ReLU {
+			by = x.image(i)
+		}
+		backward.compute(s, dx.image(n+i, c.input()), dx.Add, dy.image(i), by, 0, c.Ci)
+	}
 }
 
 // batch is images that are correlated together, since long rows are faster: the pixels of a channel follow one another,
@@ -79,48 +65,48 @@ func (r *correlation) batch(w *Workers, most int) batch {
 	return b
 }
 
-// add adds to sums [output channels, terms] what count images, from the one numbered n on, contribute to the gradients by
-// the weights.
-func (b *batch) add(s *Scratch, sums, dy, x []float32, n, count int) {
+// add adds to sums [output channels, terms] what the first count images contribute to the gradients by the weights.
+func (b *batch) add(s *Scratch, sums []float32, dy, x input, count int) {
 	if !b.depthwise {
-		b.dots(sums, b.gradients(s, dy, n, 0, b.out.count, count), b.inputs(s, x, n, 0, b.in.count, count), b.out.count, count)
+		b.dots(sums, b.gradients(s, dy, 0, b.out.count, count), b.inputs(s, x, 0, b.in.count, count), b.out.count, count)
 		return
 	}
 	for o := range b.out.count {
-		g, in := b.gradients(s, dy, n, o, 1, count), b.inputs(s, x, n, o, 1, count)
+		g, in := b.gradients(s, dy, o, 1, count), b.inputs(s, x, o, 1, count)
 		b.dots(sums[o*len(b.terms):], g, in, 1, count)
 	}
 }
 
-// inputs lays out channels of count images.
-func (b *batch) inputs(s *Scratch, x []float32, n, first, channels, count int) []float32 {
+// inputs lays out channels of count images, from the one numbered first on.
+func (b *batch) inputs(s *Scratch, x input, first, channels, count int) []float32 {
 	if b.images == 1 {
-		return b.prepare(s, slotLayout, b.in.image(x, n, first), channels)
+		return b.prepare(s, slotLayout, x.image(0), first, channels)
 	}
 	laid := s.Floats(slotLayout, channels*b.images*b.pitch)
 	for i := range count {
-		image := b.in.image(x, n+i, first)
+		image := x.image(i)
 		for c := range channels {
-			b.layout.fill(b.set, laid[(c*b.images+i)*b.pitch:][:b.pitch], image[c*b.in.pixels:][:b.in.pixels])
+			plane, relu := image.plane(s, b.set, slotPlane, first+c)
+			b.layout.fill(b.set, laid[(c*b.images+i)*b.pitch:][:b.pitch], plane, relu)
 		}
 	}
 	return laid
 }
 
-// gradients lays out channels of dy likewise.
-func (b *batch) gradients(s *Scratch, dy []float32, n, first, channels, count int) gradients {
+// gradients lays out channels of dy likewise, which is in memory as it is.
+func (b *batch) gradients(s *Scratch, dy input, first, channels, count int) gradients {
 	if b.images == 1 && b.rows == 1 {
-		return gradients{b.out.image(dy, n, first), b.out.pixels}
+		return gradients{dy.Data[first*b.out.pixels:], b.out.pixels}
 	}
 	step := b.layout.cols
 	size := min(b.pitch, b.layout.rows*step) // of one image
 	g := gradients{s.Floats(slotResult, channels*b.images*size), b.images * size}
 	pixels := area{rows: b.rows, cols: step, stepY: step, stepX: b.rowStep}
 	for i := range count {
-		image := b.out.image(dy, n+i, first)
+		image := dy.image(i).data
 		for o := range channels {
 			plane := g.dy[o*g.plane+i*size:][:size]
-			b.set.lay(plane, image[o*b.out.pixels:], pixels, columns{to: b.cols, step: 1})
+			b.set.lay(plane, image[(first+o)*b.out.pixels:], pixels, columns{to: b.cols, step: 1})
 			clear(plane[b.rows*step:])
 		}
 	}

@@ -4,9 +4,9 @@ package kernel
 type copies struct {
 	// lay computes the pixels r of y: in the columns from to to they come from x, which begins with the first of these.
 	lay func(y, x []float32, r area, c columns)
-	// place copies x to every step-th column of y. Where by is given, a pixel becomes 0 instead where by, which lies like y,
-	// is not positive. y may be x.
-	place func(y, x, by []float32, r area, step int)
+	// place copies x to every step-th column of y, or adds it there. Where by is given, a pixel counts as 0 where by, which
+	// lies like y, is not positive. y may be x.
+	place func(y, x, by []float32, r area, step int, add bool)
 }
 
 // area is rows × cols pixels, whose rows lie stepY floats apart where they are written and stepX where they are read.
@@ -41,22 +41,17 @@ func lay(y, x []float32, r area, c columns) {
 	}
 }
 
-func place(y, x, by []float32, r area, step int) {
+func place(y, x, by []float32, r area, step int, add bool) {
 	for i := range r.rows {
-		in := x[i*r.stepX:][:r.cols]
 		out := y[i*r.stepY:][:(r.cols-1)*step+1]
-		switch {
-		case by == nil && step == 1:
-			copy(out, in)
-		case by == nil:
-			for j, v := range in {
-				out[j*step] = v
+		for j, v := range x[i*r.stepX:][:r.cols] {
+			if by != nil {
+				v = where(by[i*r.stepY+j*step], v)
 			}
-		default:
-			positive := by[i*r.stepY:][:len(out)]
-			for j, v := range in {
-				out[j*step] = where(positive[j*step], v)
+			if add {
+				v += out[j*step]
 			}
+			out[j*step] = v
 		}
 	}
 }

@@ -1,12 +1,23 @@
 package kernel
 
-// Slots of the scratch memory of a convolution.
+// Slots of the scratch memory of a thread.
 const (
-	slotLayout = iota // of a thread: the input channels as they are read
-	slotResult        // of a thread: what is not yet at its place in y
+	slotLayout     = iota // the input channels as they are read
+	slotResult            // what is not yet at its place in y
+	slotPlane             // a channel of a view
+	slotOtherPlane        // and of another
+	slotPositive          // what a mask is made of
+	slotHeldX             // images of views that are read several times
+	slotHeldDy
+	slotBetween // images between a depthwise and a pointwise convolution
+	slotAcross  // of a pool: the windows' results within each row
+	slotWinners // of a pool: which tap each window's maximum is at
+	slotShares  // of a pool: what each pixel of a window gets of its gradient
+	slotLaidWinners
 )
+
 const (
-	slotPartial = iota // shared: sums over a part of the images
+	slotPartial = iota // shared by the pieces of a kernel: sums over a part of the images
 	slotTransposed
 	slotAreas   // of a pool
 	slotTaps    // of a pool
@@ -31,7 +42,6 @@ const minPieces = 8
 type correlation struct {
 	set       *set
 	number    int // tells correlations apart that are in use at the same time
-	images    int
 	depthwise bool
 	in, out   channels
 	layout    layout
@@ -52,51 +62,44 @@ type job struct {
 	weights []float32
 }
 
-// jobsOf prepares correlations, which take their weights from k and whose pieces have width output channels each.
-func jobsOf(w *Workers, k []float32, width int, all []*correlation) []job {
-	jobs := make([]job, len(all))
+// jobs are correlations that each compute some of the pixels of one result.
+type jobs []job
+
+// jobsOf prepares correlations, which take their weights from k and whose pieces have width output channels each. asIs tells
+// that their input is in memory as it is.
+func jobsOf(w *Workers, k []float32, width int, asIs bool, all ...*correlation) jobs {
+	list := make(jobs, len(all))
 	for i, r := range all {
-		block, plane := r.pointwiseBlock(), r.layout.size()
+		block, plane := r.pointwiseBlock(asIs), r.layout.size()
 		if block > 0 {
 			plane = block
 		}
 		terms := r.terms(w, plane)
-		jobs[i] = job{r, block, terms, r.weights(w, k, len(terms), width)}
+		list[i] = job{r, block, terms, r.weights(w, k, len(terms), width)}
 	}
-	return jobs
+	return list
 }
 
-// run computes the output channels y from the input channels x and the weights k, by correlations that each compute some of
-// their pixels. Where by is given, y is set to zero wherever that is not positive.
-func run(w *Workers, y, x, k, by []float32, all ...*correlation) {
-	channels, width := all[0].out.count, all[0].pieceWidth()
-	jobs := jobsOf(w, k, width, all)
-	groups := (channels + width - 1) / width
-	w.Run(all[0].images*groups, func(piece int, s *Scratch) {
-		n, from := piece/groups, piece%groups*width
-		for i := range jobs {
-			jobs[i].compute(s, y, x, by, n, from, min(from+width, channels))
+func (all jobs) compute(s *Scratch, y []float32, add bool, x, by source, from, to int) {
+	for i := range all {
+		switch j := &all[i]; {
+		case add && len(j.tap) == 0: // nothing to add
+		case j.block > 0:
+			j.pointwise(s, y, add, x, by, from, to)
+		case j.depthwise:
+			for o := from; o < to; o++ {
+				in := j.prepare(s, slotLayout, x, o, 1)
+				g := j.target(s, y, add, o, o+1)
+				g.compute(j.set, in, j.terms, j.weights[o*len(j.terms):], 1)
+				j.place(s, y, add, by, g, o, o+1)
+			}
+		default:
+			in := j.prepare(s, slotLayout, x, 0, j.in.count)
+			g := j.target(s, y, add, from, to)
+			g.compute(j.set, in, j.terms, j.weights[from*len(j.terms):], to-from)
+			j.place(s, y, add, by, g, from, to)
 		}
-	})
-}
-
-// compute computes the output channels from to to of image n.
-func (j *job) compute(s *Scratch, y, x, by []float32, n, from, to int) {
-	if j.block > 0 {
-		j.pointwise(s, y, x, by, n, from, to)
-		return
 	}
-	g := j.target(s, y, n, from, to)
-	if j.depthwise {
-		for o := from; o < to; o++ {
-			in := j.prepare(s, slotLayout, j.in.image(x, n, o), 1)
-			g.compute(j.set, g.y[(o-from)*g.plane:], in, j.terms, j.weights[o*len(j.terms):], 1)
-		}
-	} else {
-		in := j.prepare(s, slotLayout, j.in.image(x, n, 0), j.in.count)
-		g.compute(j.set, g.y, in, j.terms, j.weights[from*len(j.terms):], to-from)
-	}
-	j.place(y, by, g, n, from, to)
 }
 
 // pointwiseFloats is about how many floats the input channels of a block of pixels have: they stay in the first-level cache.
@@ -104,9 +107,9 @@ const pointwiseFloats = 6 << 10
 
 // pointwiseBlock returns how many pixels a pointwise correlation takes together: their input channels are copied side by
 // side first, since planes may lie so that they evict one another from the cache. It returns 0 where that doesn't pay.
-func (r *correlation) pointwiseBlock() int {
+func (r *correlation) pointwiseBlock(asIs bool) int {
 	pixels := r.set.pixels
-	pays := r.layout.relu || r.out.count > r.set.rows
+	pays := !asIs || r.out.count > r.set.rows
 	if r.depthwise || !pays || !r.layout.unpadded() || r.rows > 1 || r.colStep > 1 || len(r.shift) != 1 {
 		return 0
 	}
@@ -114,38 +117,49 @@ func (r *correlation) pointwiseBlock() int {
 }
 
 // pointwise is compute block by block.
-func (j *job) pointwise(s *Scratch, y, x, by []float32, n, from, to int) {
-	in := j.in.image(x, n, 0)
+func (j *job) pointwise(s *Scratch, y []float32, add bool, x, by source, from, to int) {
 	block := s.Floats(slotLayout, j.in.count*j.block)
 	for at := 0; at < j.cols; at += j.block {
 		width := min(j.block, j.cols-at)
 		for c := range j.in.count {
-			to, row := block[c*j.block:][:width], in[c*j.in.pixels+at:][:width]
-			if j.layout.relu {
-				j.set.rectify(to, row)
-			} else {
-				copy(to, row)
-			}
+			x.read(j.set, block[c*j.block:][:width], c, at)
+		}
+		result, plane := y[from*j.out.pixels+at:], j.out.pixels
+		if add {
+			result, plane = s.Floats(slotResult, (to-from)*j.block), j.block
 		}
 		for group, o := 0, from; o < to; group++ {
 			end := from + split(to-from, j.set.rows, group+1)
-			result := j.out.image(y, n, o)[at:]
-			j.set.accumulate(result, j.out.pixels, width, block, j.terms, j.weights[o*len(j.terms):end*len(j.terms)], end-o)
-			for ; o < end && by != nil; o++ {
-				row := j.out.image(y, n, o)[at:][:width]
-				j.set.mask(row, row, j.out.image(by, n, o)[at:][:width])
+			j.set.accumulate(result[(o-from)*plane:], plane, width, block, j.terms, j.weights[o*len(j.terms):end*len(j.terms)], end-o)
+			for ; o < end; o++ {
+				row := y[o*j.out.pixels+at:][:width]
+				j.set.put(row, result[(o-from)*plane:][:width], by.positive(s, j.set, o, at, width), add)
 			}
-			o = end
 		}
 	}
 }
 
+// put completes pixels x that belong at y, or are there already: they become 0 where by, if given, isn't positive, and are
+// added to y or take its place.
+func (s *set) put(y, x, by []float32, add bool) {
+	switch {
+	case add && by != nil:
+		s.addMasked(y, x, by)
+	case add:
+		s.sum(y, y, x)
+	case by != nil:
+		s.mask(y, x, by)
+	case &y[0] != &x[0]:
+		copy(y, x)
+	}
+}
+
 // pieceWidth returns the number of output channels that one piece computes: all, if the images make pieces enough. Where
-// there are several pieces, they are of what the set computes together.
-func (r *correlation) pieceWidth() int {
-	groups := (minPieces + r.images - 1) / r.images
-	width := (r.out.count + groups - 1) / groups
-	return (width + r.set.rows - 1) / r.set.rows * r.set.rows
+// there are several pieces, they are of the rows that a set computes together.
+func pieceWidth(images, channels, rows int) int {
+	groups := (minPieces + images - 1) / images
+	width := (channels + groups - 1) / groups
+	return (width + rows - 1) / rows * rows
 }
 
 // termCount returns how many terms an output channel has.
@@ -196,39 +210,44 @@ func (r *correlation) pack(group, k []float32, first, rows, terms int) {
 	}
 }
 
-// prepare returns count channels of an image in the form of the layout, which may be in a slot of scratch memory.
-func (r *correlation) prepare(s *Scratch, slot int, x []float32, count int) []float32 {
+// prepare returns count channels of an image, from the one numbered first on, in the form of the layout, which may be in a
+// slot of scratch memory.
+func (r *correlation) prepare(s *Scratch, slot int, x source, first, count int) []float32 {
 	l := &r.layout
-	if len(r.tap) == 0 {
-		return x
-	}
-	if l.unpadded() {
-		if !l.relu {
-			return x
-		}
-		laid := s.Floats(slot, count*l.size())
-		r.set.rectify(laid, x)
-		return laid
-	}
 	size := l.size()
+	switch {
+	case len(r.tap) == 0:
+		return nil
+	case l.unpadded() && x.direct() && !x.relu:
+		return x.data[first*size:][:count*size]
+	}
 	laid := s.Floats(slot, count*size)
 	for c := range count {
-		l.fill(r.set, laid[c*size:][:size], x[c*r.in.pixels:][:r.in.pixels])
+		to := laid[c*size:][:size]
+		if l.unpadded() {
+			x.read(r.set, to, first+c, 0)
+			continue
+		}
+		plane, relu := x.plane(s, r.set, slotPlane, first+c)
+		l.fill(r.set, to, plane, relu)
 	}
 	return laid
 }
 
-// target returns the grid in which output channels from to to of image n are computed. Where that pays, it consists of
+// target returns the grid in which output channels from to to of an image are computed. Where that pays, it consists of
 // one long row, the zeros between the rows of the layout being pixels like others, which place leaves out.
-func (r *correlation) target(s *Scratch, y []float32, n, from, to int) grid {
+func (r *correlation) target(s *Scratch, y []float32, add bool, from, to int) grid {
 	g := grid{rows: r.rows, cols: r.cols, stepX: r.layout.cols}
 	short := r.short()
-	if !short && r.colStep == 1 {
-		g.y, g.plane, g.step = r.out.image(y, n, from)[r.start:], r.out.pixels, r.rowStep
+	if !short && !add && r.colStep == 1 {
+		g.y, g.plane, g.step = y[from*r.out.pixels+r.start:], r.out.pixels, r.rowStep
 		return g
 	}
 	g.scratch = true
 	g.plane, g.step = r.rows*r.layout.cols, r.layout.cols
+	if !short {
+		g.plane, g.step = r.rows*r.cols, r.cols
+	}
 	g.y = s.Floats(slotResult, (to-from)*g.plane)
 	if short {
 		g.rows, g.cols = 1, r.longRow()
@@ -254,30 +273,31 @@ func (r *correlation) short() bool {
 	return r.layout.cols < (r.cols+tile-1)/tile*tile
 }
 
-// place puts what was computed in scratch memory where it belongs in y, and sets y to zero where by is not positive.
-func (r *correlation) place(y, by []float32, g grid, n, from, to int) {
-	if !g.scratch && by == nil {
+// place puts what was computed in scratch memory where it belongs in y, or adds it, and zeros where by is not positive.
+func (r *correlation) place(s *Scratch, y []float32, add bool, by source, g grid, from, to int) {
+	if !g.scratch && by.data == nil {
 		return
 	}
 	pixels := area{rows: r.rows, cols: r.cols, stepY: r.rowStep, stepX: g.step}
-	for o := range to - from {
-		plane := r.out.image(y, n, from+o)[r.start:r.out.pixels]
-		x, positive := plane, []float32(nil)
+	for o := from; o < to; o++ {
+		plane := y[o*r.out.pixels:][r.start:r.out.pixels]
+		x, positive := plane, by.positive(s, r.set, o, r.start, len(plane))
 		if g.scratch {
-			x = g.y[o*g.plane:]
+			x = g.y[(o-from)*g.plane:]
 		}
-		if by != nil {
-			positive = r.out.image(by, n, from+o)[r.start:r.out.pixels]
-		}
-		if !g.scratch && r.rowStep == r.cols {
-			r.set.mask(plane, plane, positive)
+		if r.colStep == 1 && r.rowStep == r.cols && g.step == r.cols {
+			size := r.rows * r.cols
+			if positive != nil {
+				positive = positive[:size]
+			}
+			r.set.put(plane[:size], x[:size], positive, add)
 			continue
 		}
-		r.set.place(plane, x, positive, pixels, r.colStep)
+		r.set.place(plane, x, positive, pixels, r.colStep, add)
 	}
 }
 
-// grid is where an image's output channels are computed, rows × cols pixels each: in y, planes plane floats apart, rows
+// grid is where output channels of an image are computed, rows × cols pixels each: in y, planes plane floats apart, rows
 // step floats apart. The rows of the layout they are computed from lie stepX floats apart.
 type grid struct {
 	y                  []float32
@@ -286,8 +306,8 @@ type grid struct {
 	plane, step, stepX int
 }
 
-// compute computes count channels of y.
-func (g *grid) compute(s *set, y, x []float32, terms []int, weights []float32, count int) {
+// compute computes count channels.
+func (g *grid) compute(s *set, x []float32, terms []int, weights []float32, count int) {
 	pixels := s.pixels
 	if count == 1 {
 		pixels = s.long
@@ -301,7 +321,7 @@ func (g *grid) compute(s *set, y, x []float32, terms []int, weights []float32, c
 			}
 			for group, o := 0, 0; o < count; group++ {
 				end := split(count, s.rows, group+1)
-				s.accumulate(y[o*g.plane+i*g.step+j:], g.plane, n, in, terms, weights[o*len(terms):end*len(terms)], end-o)
+				s.accumulate(g.y[o*g.plane+i*g.step+j:], g.plane, n, in, terms, weights[o*len(terms):end*len(terms)], end-o)
 				o = end
 			}
 		}

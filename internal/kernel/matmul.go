@@ -28,11 +28,13 @@ func MatMulForward(w *Workers, y, a, b, bias []float32, m MatMul) {
 func (m *MatMul) byColumns(w *Workers, y, a, b []float32) {
 	c := Conv{N: 1, Ci: m.K, Co: m.M, H: 1, W: m.N, OH: 1, OW: m.N, KH: 1, KW: 1,
 		StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1}
-	r := c.forward(w)
+	r := c.forward(w, 0)
 	if m.TransposeA {
 		r.outStep, r.inStep = 1, m.M
 	}
-	run(w, y, b, a, nil, r)
+	width := pieceWidth(1, m.M, w.set.rows)
+	in := input{View: Plain(b, m.K, m.N), channels: c.input()}
+	run(w, Whole(y, m.M, m.N), nil, in, nil, 1, c.output(), width, jobsOf(w, a, width, true, r))
 }
 
 // byRows computes y = op(a)·bᵀ, whose numbers are products of rows of op(a) and rows of b.

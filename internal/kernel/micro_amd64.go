@@ -94,6 +94,11 @@ func rectifyAVX512(y []float32, x []float32)
 //go:noescape
 func maskAVX512(dx []float32, dy []float32, x []float32)
 
+// addMaskedAVX512 adds dy to dx where x > 0.
+//
+//go:noescape
+func addMaskedAVX512(dx []float32, dy []float32, x []float32)
+
 // sumAVX512 computes y = a + b.
 //
 //go:noescape
@@ -119,6 +124,16 @@ func scaleAndShiftAVX512(y []float32, x []float32, scale float32, shift float32)
 //go:noescape
 func combineAVX512(z []float32, u []float32, v []float32, a float32, b float32, shift float32)
 
+// scaleShiftRectifyAVX512 computes y = max(x·scale + shift, 0).
+//
+//go:noescape
+func scaleShiftRectifyAVX512(y []float32, x []float32, scale float32, shift float32)
+
+// combineRectifyAVX512 computes z = max(u·a + v·b + shift, 0).
+//
+//go:noescape
+func combineRectifyAVX512(z []float32, u []float32, v []float32, a float32, b float32, shift float32)
+
 // firstStepAVX512 computes buffer = gradient + decay·p and p −= rate·buffer.
 //
 //go:noescape
@@ -139,10 +154,10 @@ func totalAVX512(x []float32) (sum float64)
 //go:noescape
 func deviationsAVX512(x []float32, centre float32) (sum float64, squares float64)
 
-// momentsAVX512 returns Σ g and Σ g·x.
+// momentsAVX512 returns Σ g and Σ g·(x − centre).
 //
 //go:noescape
-func momentsAVX512(g []float32, x []float32) (sumG float64, sumGX float64)
+func momentsAVX512(g []float32, x []float32, centre float32) (sumG float64, sumGX float64)
 
 // layAVX512 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j−from] where from ≤ j < to, else outside.
 //
@@ -183,6 +198,26 @@ func placeEvenAVX512(y *float32, x *float32, rows int, cols int, stepY int, step
 //
 //go:noescape
 func placeEvenMaskedAVX512(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+
+// placeAddAVX512 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j]; it is added to what is there.
+//
+//go:noescape
+func placeAddAVX512(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+
+// placeMaskedAddAVX512 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j] where by is positive there, else 0; it is added to what is there.
+//
+//go:noescape
+func placeMaskedAddAVX512(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+
+// placeEvenAddAVX512 copies to every other pixel: y[r·stepY+2j] = x[r·stepX+j]; it is added to what is there.
+//
+//go:noescape
+func placeEvenAddAVX512(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+
+// placeEvenMaskedAddAVX512 copies to every other pixel: y[r·stepY+2j] = x[r·stepX+j] where by is positive there, else 0; it is added to what is there.
+//
+//go:noescape
+func placeEvenMaskedAddAVX512(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
 
 // largestAVX512 computes y[j] = max x[terms[t]+j] over count terms, NaN if one is.
 //
@@ -249,6 +284,11 @@ func rectifyAVX2(y []float32, x []float32)
 //go:noescape
 func maskAVX2(dx []float32, dy []float32, x []float32)
 
+// addMaskedAVX2 adds dy to dx where x > 0.
+//
+//go:noescape
+func addMaskedAVX2(dx []float32, dy []float32, x []float32)
+
 // sumAVX2 computes y = a + b.
 //
 //go:noescape
@@ -274,6 +314,16 @@ func scaleAndShiftAVX2(y []float32, x []float32, scale float32, shift float32)
 //go:noescape
 func combineAVX2(z []float32, u []float32, v []float32, a float32, b float32, shift float32)
 
+// scaleShiftRectifyAVX2 computes y = max(x·scale + shift, 0).
+//
+//go:noescape
+func scaleShiftRectifyAVX2(y []float32, x []float32, scale float32, shift float32)
+
+// combineRectifyAVX2 computes z = max(u·a + v·b + shift, 0).
+//
+//go:noescape
+func combineRectifyAVX2(z []float32, u []float32, v []float32, a float32, b float32, shift float32)
+
 // firstStepAVX2 computes buffer = gradient + decay·p and p −= rate·buffer.
 //
 //go:noescape
@@ -294,10 +344,10 @@ func totalAVX2(x []float32) (sum float64)
 //go:noescape
 func deviationsAVX2(x []float32, centre float32) (sum float64, squares float64)
 
-// momentsAVX2 returns Σ g and Σ g·x.
+// momentsAVX2 returns Σ g and Σ g·(x − centre).
 //
 //go:noescape
-func momentsAVX2(g []float32, x []float32) (sumG float64, sumGX float64)
+func momentsAVX2(g []float32, x []float32, centre float32) (sumG float64, sumGX float64)
 
 // layAVX2 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j−from] where from ≤ j < to, else outside.
 //
@@ -338,6 +388,26 @@ func placeEvenAVX2(y *float32, x *float32, rows int, cols int, stepY int, stepX 
 //
 //go:noescape
 func placeEvenMaskedAVX2(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+
+// placeAddAVX2 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j]; it is added to what is there.
+//
+//go:noescape
+func placeAddAVX2(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+
+// placeMaskedAddAVX2 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j] where by is positive there, else 0; it is added to what is there.
+//
+//go:noescape
+func placeMaskedAddAVX2(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+
+// placeEvenAddAVX2 copies to every other pixel: y[r·stepY+2j] = x[r·stepX+j]; it is added to what is there.
+//
+//go:noescape
+func placeEvenAddAVX2(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+
+// placeEvenMaskedAddAVX2 copies to every other pixel: y[r·stepY+2j] = x[r·stepX+j] where by is positive there, else 0; it is added to what is there.
+//
+//go:noescape
+func placeEvenMaskedAddAVX2(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
 
 // largestAVX2 computes y[j] = max x[terms[t]+j] over count terms, NaN if one is.
 //

@@ -3050,6 +3050,94 @@ end:
 	VZEROUPPER
 	RET
 
+// func addMaskedAVX512(dx []float32, dy []float32, x []float32)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·addMaskedAVX512(SB), NOSPLIT, $0-72
+	MOVQ dx_base+0(FP), AX
+	MOVQ dy_base+24(FP), CX
+	MOVQ x_base+48(FP), DX
+	MOVQ dx_len+8(FP), BX
+	XORQ SI, SI
+
+many:
+	CMPQ      BX, $0x40
+	JLT       one
+	VMOVUPS   (AX)(SI*4), Z0
+	VMOVUPS   (CX)(SI*4), Z1
+	VMOVUPS   (DX)(SI*4), Z2
+	VXORPS    Z3, Z3, Z3
+	VPCMPGTD  Z3, Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, (AX)(SI*4)
+	VMOVUPS   64(AX)(SI*4), Z0
+	VMOVUPS   64(CX)(SI*4), Z1
+	VMOVUPS   64(DX)(SI*4), Z2
+	VXORPS    Z3, Z3, Z3
+	VPCMPGTD  Z3, Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, 64(AX)(SI*4)
+	VMOVUPS   128(AX)(SI*4), Z0
+	VMOVUPS   128(CX)(SI*4), Z1
+	VMOVUPS   128(DX)(SI*4), Z2
+	VXORPS    Z3, Z3, Z3
+	VPCMPGTD  Z3, Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, 128(AX)(SI*4)
+	VMOVUPS   192(AX)(SI*4), Z0
+	VMOVUPS   192(CX)(SI*4), Z1
+	VMOVUPS   192(DX)(SI*4), Z2
+	VXORPS    Z3, Z3, Z3
+	VPCMPGTD  Z3, Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, 192(AX)(SI*4)
+	ADDQ      $0x40, SI
+	SUBQ      $0x40, BX
+	JMP       many
+
+one:
+	CMPQ      BX, $0x10
+	JLT       rest
+	VMOVUPS   (AX)(SI*4), Z0
+	VMOVUPS   (CX)(SI*4), Z1
+	VMOVUPS   (DX)(SI*4), Z2
+	VXORPS    Z3, Z3, Z3
+	VPCMPGTD  Z3, Z2, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, (AX)(SI*4)
+	ADDQ      $0x10, SI
+	SUBQ      $0x10, BX
+	JMP       one
+
+rest:
+	CMPQ      BX, $0x00
+	JLE       end
+	XORQ      DI, DI
+	MOVQ      $+16, R8
+	CMPQ      BX, DI
+	CMOVQLT   DI, BX
+	CMPQ      BX, R8
+	CMOVQGT   R8, BX
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVQ     DI, K1
+	VMOVUPS.Z (AX)(SI*4), K1, Z0
+	VMOVUPS.Z (CX)(SI*4), K1, Z1
+	VMOVUPS.Z (DX)(SI*4), K1, Z2
+	VXORPS    Z3, Z3, Z3
+	VPCMPGTD  Z3, Z2, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
 // func sumAVX512(y []float32, a []float32, b []float32)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
 TEXT ·sumAVX512(SB), NOSPLIT, $0-72
@@ -3387,6 +3475,192 @@ rest:
 	VMULPS    Z1, Z4, Z1
 	VADDPS    Z1, Z0, Z0
 	VADDPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func scaleShiftRectifyAVX512(y []float32, x []float32, scale float32, shift float32)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·scaleShiftRectifyAVX512(SB), NOSPLIT, $0-56
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	VBROADCASTSS scale+48(FP), Z0
+	VBROADCASTSS shift+52(FP), Z1
+	MOVQ         y_len+8(FP), DX
+	XORQ         BX, BX
+
+many:
+	CMPQ    DX, $0x40
+	JLT     one
+	VMOVUPS (CX)(BX*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)(BX*4)
+	VMOVUPS 64(CX)(BX*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, 64(AX)(BX*4)
+	VMOVUPS 128(CX)(BX*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, 128(AX)(BX*4)
+	VMOVUPS 192(CX)(BX*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, 192(AX)(BX*4)
+	ADDQ    $0x40, BX
+	SUBQ    $0x40, DX
+	JMP     many
+
+one:
+	CMPQ    DX, $0x10
+	JLT     rest
+	VMOVUPS (CX)(BX*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)(BX*4)
+	ADDQ    $0x10, BX
+	SUBQ    $0x10, DX
+	JMP     one
+
+rest:
+	CMPQ      DX, $0x00
+	JLE       end
+	XORQ      SI, SI
+	MOVQ      $+16, DI
+	CMPQ      DX, SI
+	CMOVQLT   SI, DX
+	CMPQ      DX, DI
+	CMOVQGT   DI, DX
+	MOVQ      $-1, SI
+	BZHIQ     DX, SI, SI
+	KMOVQ     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z2
+	VMULPS    Z0, Z2, Z0
+	VADDPS    Z1, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VMAXPS    Z0, Z1, Z0
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func combineRectifyAVX512(z []float32, u []float32, v []float32, a float32, b float32, shift float32)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·combineRectifyAVX512(SB), NOSPLIT, $0-84
+	MOVQ         z_base+0(FP), AX
+	MOVQ         u_base+24(FP), CX
+	MOVQ         v_base+48(FP), DX
+	VBROADCASTSS a+72(FP), Z0
+	VBROADCASTSS b+76(FP), Z1
+	VBROADCASTSS shift+80(FP), Z2
+	MOVQ         z_len+8(FP), BX
+	XORQ         SI, SI
+
+many:
+	CMPQ    BX, $0x40
+	JLT     one
+	VMOVUPS (CX)(SI*4), Z3
+	VMOVUPS (DX)(SI*4), Z4
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z2, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, (AX)(SI*4)
+	VMOVUPS 64(CX)(SI*4), Z3
+	VMOVUPS 64(DX)(SI*4), Z4
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z2, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, 64(AX)(SI*4)
+	VMOVUPS 128(CX)(SI*4), Z3
+	VMOVUPS 128(DX)(SI*4), Z4
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z2, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, 128(AX)(SI*4)
+	VMOVUPS 192(CX)(SI*4), Z3
+	VMOVUPS 192(DX)(SI*4), Z4
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z2, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, 192(AX)(SI*4)
+	ADDQ    $0x40, SI
+	SUBQ    $0x40, BX
+	JMP     many
+
+one:
+	CMPQ    BX, $0x10
+	JLT     rest
+	VMOVUPS (CX)(SI*4), Z3
+	VMOVUPS (DX)(SI*4), Z4
+	VMULPS  Z0, Z3, Z3
+	VMULPS  Z1, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z2, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, (AX)(SI*4)
+	ADDQ    $0x10, SI
+	SUBQ    $0x10, BX
+	JMP     one
+
+rest:
+	CMPQ      BX, $0x00
+	JLE       end
+	XORQ      DI, DI
+	MOVQ      $+16, R8
+	CMPQ      BX, DI
+	CMOVQLT   DI, BX
+	CMPQ      BX, R8
+	CMOVQGT   R8, BX
+	MOVQ      $-1, DI
+	BZHIQ     BX, DI, DI
+	KMOVQ     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z3
+	VMOVUPS.Z (DX)(SI*4), K1, Z4
+	VMULPS    Z0, Z3, Z0
+	VMULPS    Z1, Z4, Z1
+	VADDPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VMAXPS    Z0, Z1, Z0
+	VADDPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(SI*4)
 
 end:
@@ -3768,18 +4042,18 @@ sum:
 	VZEROUPPER
 	RET
 
-// func momentsAVX512(g []float32, x []float32) (sumG float64, sumGX float64)
+// func momentsAVX512(g []float32, x []float32, centre float32) (sumG float64, sumGX float64)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV, SSE2
-TEXT ·momentsAVX512(SB), NOSPLIT, $0-64
-	MOVQ   g_base+0(FP), AX
-	MOVQ   x_base+24(FP), CX
-	MOVQ   g_len+8(FP), DX
-	XORQ   BX, BX
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
+TEXT ·momentsAVX512(SB), NOSPLIT, $0-72
+	MOVQ         g_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	VBROADCASTSS centre+48(FP), Z0
+	MOVQ         g_len+8(FP), DX
+	XORQ         BX, BX
+	VXORPS       Z1, Z1, Z1
+	VXORPS       Z2, Z2, Z2
 
 block:
-	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -3787,27 +4061,32 @@ block:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
 	MOVQ   $+16, SI
 
 many:
 	CMPQ        DX, $0x40
 	JLT         one
-	VMOVUPS     (AX)(BX*4), Z10
-	VMOVUPS     (CX)(BX*4), Z11
-	VADDPS      Z10, Z2, Z2
-	VFMADD231PS Z10, Z11, Z3
-	VMOVUPS     64(AX)(BX*4), Z10
-	VMOVUPS     64(CX)(BX*4), Z11
-	VADDPS      Z10, Z4, Z4
-	VFMADD231PS Z10, Z11, Z5
-	VMOVUPS     128(AX)(BX*4), Z10
-	VMOVUPS     128(CX)(BX*4), Z11
-	VADDPS      Z10, Z6, Z6
-	VFMADD231PS Z10, Z11, Z7
-	VMOVUPS     192(AX)(BX*4), Z10
-	VMOVUPS     192(CX)(BX*4), Z11
-	VADDPS      Z10, Z8, Z8
-	VFMADD231PS Z10, Z11, Z9
+	VMOVUPS     (AX)(BX*4), Z11
+	VMOVUPS     (CX)(BX*4), Z12
+	VADDPS      Z11, Z3, Z3
+	VSUBPS      Z0, Z12, Z12
+	VFMADD231PS Z11, Z12, Z4
+	VMOVUPS     64(AX)(BX*4), Z11
+	VMOVUPS     64(CX)(BX*4), Z12
+	VADDPS      Z11, Z5, Z5
+	VSUBPS      Z0, Z12, Z12
+	VFMADD231PS Z11, Z12, Z6
+	VMOVUPS     128(AX)(BX*4), Z11
+	VMOVUPS     128(CX)(BX*4), Z12
+	VADDPS      Z11, Z7, Z7
+	VSUBPS      Z0, Z12, Z12
+	VFMADD231PS Z11, Z12, Z8
+	VMOVUPS     192(AX)(BX*4), Z11
+	VMOVUPS     192(CX)(BX*4), Z12
+	VADDPS      Z11, Z9, Z9
+	VSUBPS      Z0, Z12, Z12
+	VFMADD231PS Z11, Z12, Z10
 	ADDQ        $0x40, BX
 	SUBQ        $0x40, DX
 	DECQ        SI
@@ -3827,47 +4106,48 @@ one:
 	MOVQ        $-1, DI
 	BZHIQ       SI, DI, DI
 	KMOVQ       DI, K1
-	VMOVUPS.Z   (AX)(BX*4), K1, Z10
-	VMOVUPS.Z   (CX)(BX*4), K1, Z11
-	VADDPS      Z10, Z2, Z2
-	VFMADD231PS Z10, Z11, Z3
+	VMOVUPS.Z   (AX)(BX*4), K1, Z11
+	VMOVUPS.Z   (CX)(BX*4), K1, Z12
+	VADDPS      Z11, Z3, Z3
+	VSUBPS      Z0, Z12, Z12
+	VFMADD231PS Z11, Z12, Z4
 	ADDQ        $0x10, BX
 	SUBQ        $0x10, DX
 	JMP         one
 
 sum:
-	VADDPS        Z4, Z2, Z2
-	VADDPS        Z8, Z6, Z6
-	VADDPS        Z6, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y4
-	VCVTPS2PD     Y4, Z4
-	VADDPD        Z4, Z0, Z0
-	VCVTPS2PD     Y2, Z4
-	VADDPD        Z4, Z0, Z0
 	VADDPS        Z5, Z3, Z3
 	VADDPS        Z9, Z7, Z7
 	VADDPS        Z7, Z3, Z3
-	VEXTRACTF64X4 $0x01, Z3, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z1, Z1
-	VCVTPS2PD     Y3, Z2
-	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z3, Y5
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z5, Z1, Z1
+	VCVTPS2PD     Y3, Z5
+	VADDPD        Z5, Z1, Z1
+	VADDPS        Z6, Z4, Z4
+	VADDPS        Z10, Z8, Z8
+	VADDPS        Z8, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y3
+	VCVTPS2PD     Y3, Z3
+	VADDPD        Z3, Z2, Z2
+	VCVTPS2PD     Y4, Z3
+	VADDPD        Z3, Z2, Z2
 	CMPQ          DX, $0x00
 	JG            block
-	VEXTRACTF64X4 $0x01, Z0, Y2
-	VADDPD        Y2, Y0, Y2
-	VEXTRACTF128  $0x01, Y2, X0
-	VADDPD        X0, X2, X0
-	VUNPCKHPD     X0, X0, X2
-	VADDPD        X0, X2, X0
-	MOVSD         X0, sumG+48(FP)
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPD        Y0, Y1, Y0
 	VEXTRACTF128  $0x01, Y0, X1
 	VADDPD        X1, X0, X1
 	VUNPCKHPD     X1, X1, X0
 	VADDPD        X1, X0, X1
-	MOVSD         X1, sumGX+56(FP)
+	MOVSD         X1, sumG+56(FP)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VUNPCKHPD     X1, X1, X0
+	VADDPD        X1, X0, X1
+	MOVSD         X1, sumGX+64(FP)
 	VZEROUPPER
 	RET
 
@@ -4701,6 +4981,378 @@ part_row:
 	VXORPS    Z4, Z4, Z4
 	VPCMPGTD  Z4, Z3, K4
 	VMOVAPS.Z Z2, K4, Z2
+	VMOVUPS   Z2, K2, 64(CX)
+	ADDQ      BX, CX
+	ADDQ      SI, DX
+	DECQ      DI
+	JNZ       part_row
+
+end:
+	VZEROUPPER
+	RET
+
+// func placeAddAVX512(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
+TEXT ·placeAddAVX512(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ stepY+32(FP), DX
+	MOVQ stepX+40(FP), BX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	MOVQ cols+24(FP), DI
+	XORQ SI, SI
+
+column:
+	CMPQ SI, DI
+	JGE  end
+	MOVQ DI, R8
+	SUBQ SI, R8
+	CMPQ R8, $0x10
+	JLT  part
+	MOVQ rows+16(FP), R8
+	MOVQ AX, R9
+	MOVQ CX, R10
+
+whole_row:
+	VMOVUPS (R10), Z0
+	VMOVUPS (R9), Z1
+	VADDPS  Z0, Z1, Z0
+	VMOVUPS Z0, (R9)
+	ADDQ    DX, R9
+	ADDQ    BX, R10
+	DECQ    R8
+	JNZ     whole_row
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $0x10, SI
+	JMP     column
+
+part:
+	XORQ    SI, SI
+	MOVQ    $+16, DI
+	CMPQ    R8, SI
+	CMOVQLT SI, R8
+	CMPQ    R8, DI
+	CMOVQGT DI, R8
+	MOVQ    $-1, SI
+	BZHIQ   R8, SI, SI
+	KMOVQ   SI, K1
+	MOVQ    rows+16(FP), SI
+	MOVQ    CX, CX
+
+part_row:
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (AX), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+	ADDQ      DX, AX
+	ADDQ      BX, CX
+	DECQ      SI
+	JNZ       part_row
+
+end:
+	VZEROUPPER
+	RET
+
+// func placeMaskedAddAVX512(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·placeMaskedAddAVX512(SB), NOSPLIT, $0-56
+	MOVQ by+16(FP), AX
+	MOVQ y+0(FP), CX
+	SUBQ CX, AX
+	MOVQ y+0(FP), CX
+	MOVQ x+8(FP), DX
+	MOVQ stepY+40(FP), BX
+	MOVQ stepX+48(FP), SI
+	SHLQ $0x02, BX
+	SHLQ $0x02, SI
+	MOVQ cols+32(FP), R8
+	XORQ DI, DI
+
+column:
+	CMPQ DI, R8
+	JGE  end
+	MOVQ R8, R9
+	SUBQ DI, R9
+	CMPQ R9, $0x10
+	JLT  part
+	MOVQ rows+24(FP), R9
+	MOVQ CX, R10
+	MOVQ DX, R11
+
+whole_row:
+	VMOVUPS   (R11), Z0
+	VMOVUPS   (R10)(AX*1), Z1
+	VXORPS    Z2, Z2, Z2
+	VPCMPGTD  Z2, Z1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   (R10), Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (R10)
+	ADDQ      BX, R10
+	ADDQ      SI, R11
+	DECQ      R9
+	JNZ       whole_row
+	ADDQ      $+64, CX
+	ADDQ      $+64, DX
+	ADDQ      $0x10, DI
+	JMP       column
+
+part:
+	XORQ    DI, DI
+	MOVQ    $+16, R8
+	CMPQ    R9, DI
+	CMOVQLT DI, R9
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    $-1, DI
+	BZHIQ   R9, DI, DI
+	KMOVQ   DI, K1
+	MOVQ    rows+24(FP), DI
+	MOVQ    DX, DX
+
+part_row:
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVUPS.Z (CX)(AX*1), K1, Z1
+	VXORPS    Z2, Z2, Z2
+	VPCMPGTD  Z2, Z1, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (CX)
+	ADDQ      BX, CX
+	ADDQ      SI, DX
+	DECQ      DI
+	JNZ       part_row
+
+end:
+	VZEROUPPER
+	RET
+
+// func placeEvenAddAVX512(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
+TEXT ·placeEvenAddAVX512(SB), NOSPLIT, $0-48
+	VMOVUPS doubled<>+0(SB), Z0
+	VMOVUPS doubled<>+64(SB), Z1
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    stepY+32(FP), DX
+	MOVQ    stepX+40(FP), BX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, BX
+	MOVQ    cols+24(FP), DI
+	XORQ    SI, SI
+
+column:
+	CMPQ    SI, DI
+	JGE     end
+	MOVQ    cols+24(FP), R8
+	SUBQ    SI, R8
+	ADDQ    R8, R8
+	XORQ    R9, R9
+	MOVQ    $+16, R10
+	CMPQ    R8, R9
+	CMOVQLT R9, R8
+	CMPQ    R8, R10
+	CMOVQGT R10, R8
+	MOVQ    $-1, R9
+	BZHIQ   R8, R9, R9
+	KMOVQ   R9, K2
+	MOVQ    $+21845, R8
+	KMOVQ   R8, K1
+	KANDQ   K2, K1, K1
+	MOVQ    cols+24(FP), R8
+	SUBQ    SI, R8
+	ADDQ    R8, R8
+	SUBQ    $0x10, R8
+	XORQ    R9, R9
+	MOVQ    $+16, R10
+	CMPQ    R8, R9
+	CMOVQLT R9, R8
+	CMPQ    R8, R10
+	CMOVQGT R10, R8
+	MOVQ    $-1, R9
+	BZHIQ   R8, R9, R9
+	KMOVQ   R9, K3
+	MOVQ    $+21845, R8
+	KMOVQ   R8, K2
+	KANDQ   K3, K2, K2
+	MOVQ    DI, R8
+	SUBQ    SI, R8
+	CMPQ    R8, $0x10
+	JLT     part
+	MOVQ    rows+16(FP), R8
+	MOVQ    AX, R9
+	MOVQ    CX, R10
+
+whole_row:
+	VMOVUPS   (R10), Z2
+	VPERMPS   Z2, Z0, Z3
+	VMOVUPS.Z (R9), K1, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVUPS   Z3, K1, (R9)
+	VPERMPS   Z2, Z1, Z2
+	VMOVUPS.Z 64(R9), K2, Z3
+	VADDPS    Z2, Z3, Z2
+	VMOVUPS   Z2, K2, 64(R9)
+	ADDQ      DX, R9
+	ADDQ      BX, R10
+	DECQ      R8
+	JNZ       whole_row
+	ADDQ      $+128, AX
+	ADDQ      $+64, CX
+	ADDQ      $0x10, SI
+	JMP       column
+
+part:
+	XORQ    SI, SI
+	MOVQ    $+16, DI
+	CMPQ    R8, SI
+	CMOVQLT SI, R8
+	CMPQ    R8, DI
+	CMOVQGT DI, R8
+	MOVQ    $-1, SI
+	BZHIQ   R8, SI, SI
+	KMOVQ   SI, K3
+	MOVQ    rows+16(FP), SI
+	MOVQ    CX, CX
+
+part_row:
+	VMOVUPS.Z (CX), K3, Z2
+	VPERMPS   Z2, Z0, Z3
+	VMOVUPS.Z (AX), K1, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVUPS   Z3, K1, (AX)
+	VPERMPS   Z2, Z1, Z2
+	VMOVUPS.Z 64(AX), K2, Z3
+	VADDPS    Z2, Z3, Z2
+	VMOVUPS   Z2, K2, 64(AX)
+	ADDQ      DX, AX
+	ADDQ      BX, CX
+	DECQ      SI
+	JNZ       part_row
+
+end:
+	VZEROUPPER
+	RET
+
+// func placeEvenMaskedAddAVX512(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·placeEvenMaskedAddAVX512(SB), NOSPLIT, $0-56
+	MOVQ    by+16(FP), AX
+	MOVQ    y+0(FP), CX
+	SUBQ    CX, AX
+	VMOVUPS doubled<>+0(SB), Z0
+	VMOVUPS doubled<>+64(SB), Z1
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	MOVQ    stepY+40(FP), BX
+	MOVQ    stepX+48(FP), SI
+	SHLQ    $0x02, BX
+	SHLQ    $0x02, SI
+	MOVQ    cols+32(FP), R8
+	XORQ    DI, DI
+
+column:
+	CMPQ    DI, R8
+	JGE     end
+	MOVQ    cols+32(FP), R9
+	SUBQ    DI, R9
+	ADDQ    R9, R9
+	XORQ    R10, R10
+	MOVQ    $+16, R11
+	CMPQ    R9, R10
+	CMOVQLT R10, R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	MOVQ    $-1, R10
+	BZHIQ   R9, R10, R10
+	KMOVQ   R10, K2
+	MOVQ    $+21845, R9
+	KMOVQ   R9, K1
+	KANDQ   K2, K1, K1
+	MOVQ    cols+32(FP), R9
+	SUBQ    DI, R9
+	ADDQ    R9, R9
+	SUBQ    $0x10, R9
+	XORQ    R10, R10
+	MOVQ    $+16, R11
+	CMPQ    R9, R10
+	CMOVQLT R10, R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	MOVQ    $-1, R10
+	BZHIQ   R9, R10, R10
+	KMOVQ   R10, K3
+	MOVQ    $+21845, R9
+	KMOVQ   R9, K2
+	KANDQ   K3, K2, K2
+	MOVQ    R8, R9
+	SUBQ    DI, R9
+	CMPQ    R9, $0x10
+	JLT     part
+	MOVQ    rows+24(FP), R9
+	MOVQ    CX, R10
+	MOVQ    DX, R11
+
+whole_row:
+	VMOVUPS   (R11), Z2
+	VPERMPS   Z2, Z0, Z3
+	VMOVUPS.Z (R10)(AX*1), K1, Z4
+	VXORPS    Z5, Z5, Z5
+	VPCMPGTD  Z5, Z4, K3
+	VMOVAPS.Z Z3, K3, Z3
+	VMOVUPS.Z (R10), K1, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVUPS   Z3, K1, (R10)
+	VPERMPS   Z2, Z1, Z2
+	VMOVUPS.Z 64(R10)(AX*1), K2, Z3
+	VXORPS    Z4, Z4, Z4
+	VPCMPGTD  Z4, Z3, K3
+	VMOVAPS.Z Z2, K3, Z2
+	VMOVUPS.Z 64(R10), K2, Z3
+	VADDPS    Z2, Z3, Z2
+	VMOVUPS   Z2, K2, 64(R10)
+	ADDQ      BX, R10
+	ADDQ      SI, R11
+	DECQ      R9
+	JNZ       whole_row
+	ADDQ      $+128, CX
+	ADDQ      $+64, DX
+	ADDQ      $0x10, DI
+	JMP       column
+
+part:
+	XORQ    DI, DI
+	MOVQ    $+16, R8
+	CMPQ    R9, DI
+	CMOVQLT DI, R9
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    $-1, DI
+	BZHIQ   R9, DI, DI
+	KMOVQ   DI, K3
+	MOVQ    rows+24(FP), DI
+	MOVQ    DX, DX
+
+part_row:
+	VMOVUPS.Z (DX), K3, Z2
+	VPERMPS   Z2, Z0, Z3
+	VMOVUPS.Z (CX)(AX*1), K1, Z4
+	VXORPS    Z5, Z5, Z5
+	VPCMPGTD  Z5, Z4, K4
+	VMOVAPS.Z Z3, K4, Z3
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z3, Z4, Z3
+	VMOVUPS   Z3, K1, (CX)
+	VPERMPS   Z2, Z1, Z2
+	VMOVUPS.Z 64(CX)(AX*1), K2, Z3
+	VXORPS    Z4, Z4, Z4
+	VPCMPGTD  Z4, Z3, K4
+	VMOVAPS.Z Z2, K4, Z2
+	VMOVUPS.Z 64(CX), K2, Z3
+	VADDPS    Z2, Z3, Z2
 	VMOVUPS   Z2, K2, 64(CX)
 	ADDQ      BX, CX
 	ADDQ      SI, DX
@@ -6218,6 +6870,98 @@ end:
 	VZEROUPPER
 	RET
 
+// func addMaskedAVX2(dx []float32, dy []float32, x []float32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·addMaskedAVX2(SB), NOSPLIT, $0-72
+	MOVQ dx_base+0(FP), AX
+	MOVQ dy_base+24(FP), CX
+	MOVQ x_base+48(FP), DX
+	MOVQ dx_len+8(FP), BX
+	XORQ SI, SI
+
+many:
+	CMPQ     BX, $0x20
+	JLT      one
+	VMOVUPS  (AX)(SI*4), Y0
+	VMOVUPS  (CX)(SI*4), Y1
+	VMOVUPS  (DX)(SI*4), Y2
+	VXORPS   Y3, Y3, Y3
+	VPCMPGTD Y3, Y2, Y2
+	VANDPS   Y1, Y2, Y2
+	VADDPS   Y2, Y0, Y0
+	VMOVUPS  Y0, (AX)(SI*4)
+	VMOVUPS  32(AX)(SI*4), Y0
+	VMOVUPS  32(CX)(SI*4), Y1
+	VMOVUPS  32(DX)(SI*4), Y2
+	VXORPS   Y3, Y3, Y3
+	VPCMPGTD Y3, Y2, Y2
+	VANDPS   Y1, Y2, Y2
+	VADDPS   Y2, Y0, Y0
+	VMOVUPS  Y0, 32(AX)(SI*4)
+	VMOVUPS  64(AX)(SI*4), Y0
+	VMOVUPS  64(CX)(SI*4), Y1
+	VMOVUPS  64(DX)(SI*4), Y2
+	VXORPS   Y3, Y3, Y3
+	VPCMPGTD Y3, Y2, Y2
+	VANDPS   Y1, Y2, Y2
+	VADDPS   Y2, Y0, Y0
+	VMOVUPS  Y0, 64(AX)(SI*4)
+	VMOVUPS  96(AX)(SI*4), Y0
+	VMOVUPS  96(CX)(SI*4), Y1
+	VMOVUPS  96(DX)(SI*4), Y2
+	VXORPS   Y3, Y3, Y3
+	VPCMPGTD Y3, Y2, Y2
+	VANDPS   Y1, Y2, Y2
+	VADDPS   Y2, Y0, Y0
+	VMOVUPS  Y0, 96(AX)(SI*4)
+	ADDQ     $0x20, SI
+	SUBQ     $0x20, BX
+	JMP      many
+
+one:
+	CMPQ     BX, $0x08
+	JLT      rest
+	VMOVUPS  (AX)(SI*4), Y0
+	VMOVUPS  (CX)(SI*4), Y1
+	VMOVUPS  (DX)(SI*4), Y2
+	VXORPS   Y3, Y3, Y3
+	VPCMPGTD Y3, Y2, Y2
+	VANDPS   Y1, Y2, Y2
+	VADDPS   Y2, Y0, Y0
+	VMOVUPS  Y0, (AX)(SI*4)
+	ADDQ     $0x08, SI
+	SUBQ     $0x08, BX
+	JMP      one
+
+rest:
+	CMPQ       BX, $0x00
+	JLE        end
+	XORQ       DI, DI
+	MOVQ       $+8, R8
+	CMPQ       BX, DI
+	CMOVQLT    DI, BX
+	CMPQ       BX, R8
+	CMOVQGT    R8, BX
+	LEAQ       signs<>+0(SB), DI
+	NEGQ       BX
+	LEAQ       32(DI)(BX*4), DI
+	VMOVDQU    (DI), Y0
+	VMASKMOVPS (AX)(SI*4), Y0, Y0
+	VMOVDQU    (DI), Y1
+	VMASKMOVPS (CX)(SI*4), Y1, Y1
+	VMOVDQU    (DI), Y2
+	VMASKMOVPS (DX)(SI*4), Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VPCMPGTD   Y3, Y2, Y2
+	VANDPS     Y1, Y2, Y2
+	VADDPS     Y2, Y0, Y0
+	VMOVDQU    (DI), Y1
+	VMASKMOVPS Y0, Y1, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
 // func sumAVX2(y []float32, a []float32, b []float32)
 // Requires: AVX, CMOV
 TEXT ·sumAVX2(SB), NOSPLIT, $0-72
@@ -6567,6 +7311,197 @@ rest:
 	VMULPS     Y1, Y4, Y1
 	VADDPS     Y1, Y0, Y0
 	VADDPS     Y2, Y0, Y0
+	VMOVDQU    (DI), Y1
+	VMASKMOVPS Y0, Y1, (AX)(SI*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func scaleShiftRectifyAVX2(y []float32, x []float32, scale float32, shift float32)
+// Requires: AVX, CMOV
+TEXT ·scaleShiftRectifyAVX2(SB), NOSPLIT, $0-56
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	VBROADCASTSS scale+48(FP), Y0
+	VBROADCASTSS shift+52(FP), Y1
+	MOVQ         y_len+8(FP), DX
+	XORQ         BX, BX
+
+many:
+	CMPQ    DX, $0x20
+	JLT     one
+	VMOVUPS (CX)(BX*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	VMOVUPS 32(CX)(BX*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, 32(AX)(BX*4)
+	VMOVUPS 64(CX)(BX*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, 64(AX)(BX*4)
+	VMOVUPS 96(CX)(BX*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, 96(AX)(BX*4)
+	ADDQ    $0x20, BX
+	SUBQ    $0x20, DX
+	JMP     many
+
+one:
+	CMPQ    DX, $0x08
+	JLT     rest
+	VMOVUPS (CX)(BX*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	ADDQ    $0x08, BX
+	SUBQ    $0x08, DX
+	JMP     one
+
+rest:
+	CMPQ       DX, $0x00
+	JLE        end
+	XORQ       SI, SI
+	MOVQ       $+8, DI
+	CMPQ       DX, SI
+	CMOVQLT    SI, DX
+	CMPQ       DX, DI
+	CMOVQGT    DI, DX
+	LEAQ       signs<>+0(SB), SI
+	NEGQ       DX
+	LEAQ       32(SI)(DX*4), SI
+	VMOVDQU    (SI), Y2
+	VMASKMOVPS (CX)(BX*4), Y2, Y2
+	VMULPS     Y0, Y2, Y0
+	VADDPS     Y1, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VMAXPS     Y0, Y1, Y0
+	VADDPS     Y1, Y0, Y0
+	VMOVDQU    (SI), Y1
+	VMASKMOVPS Y0, Y1, (AX)(BX*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func combineRectifyAVX2(z []float32, u []float32, v []float32, a float32, b float32, shift float32)
+// Requires: AVX, CMOV
+TEXT ·combineRectifyAVX2(SB), NOSPLIT, $0-84
+	MOVQ         z_base+0(FP), AX
+	MOVQ         u_base+24(FP), CX
+	MOVQ         v_base+48(FP), DX
+	VBROADCASTSS a+72(FP), Y0
+	VBROADCASTSS b+76(FP), Y1
+	VBROADCASTSS shift+80(FP), Y2
+	MOVQ         z_len+8(FP), BX
+	XORQ         SI, SI
+
+many:
+	CMPQ    BX, $0x20
+	JLT     one
+	VMOVUPS (CX)(SI*4), Y3
+	VMOVUPS (DX)(SI*4), Y4
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y2, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMAXPS  Y3, Y4, Y3
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, (AX)(SI*4)
+	VMOVUPS 32(CX)(SI*4), Y3
+	VMOVUPS 32(DX)(SI*4), Y4
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y2, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMAXPS  Y3, Y4, Y3
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, 32(AX)(SI*4)
+	VMOVUPS 64(CX)(SI*4), Y3
+	VMOVUPS 64(DX)(SI*4), Y4
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y2, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMAXPS  Y3, Y4, Y3
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, 64(AX)(SI*4)
+	VMOVUPS 96(CX)(SI*4), Y3
+	VMOVUPS 96(DX)(SI*4), Y4
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y2, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMAXPS  Y3, Y4, Y3
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, 96(AX)(SI*4)
+	ADDQ    $0x20, SI
+	SUBQ    $0x20, BX
+	JMP     many
+
+one:
+	CMPQ    BX, $0x08
+	JLT     rest
+	VMOVUPS (CX)(SI*4), Y3
+	VMOVUPS (DX)(SI*4), Y4
+	VMULPS  Y0, Y3, Y3
+	VMULPS  Y1, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y2, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMAXPS  Y3, Y4, Y3
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	SUBQ    $0x08, BX
+	JMP     one
+
+rest:
+	CMPQ       BX, $0x00
+	JLE        end
+	XORQ       DI, DI
+	MOVQ       $+8, R8
+	CMPQ       BX, DI
+	CMOVQLT    DI, BX
+	CMPQ       BX, R8
+	CMOVQGT    R8, BX
+	LEAQ       signs<>+0(SB), DI
+	NEGQ       BX
+	LEAQ       32(DI)(BX*4), DI
+	VMOVDQU    (DI), Y3
+	VMASKMOVPS (CX)(SI*4), Y3, Y3
+	VMOVDQU    (DI), Y4
+	VMASKMOVPS (DX)(SI*4), Y4, Y4
+	VMULPS     Y0, Y3, Y0
+	VMULPS     Y1, Y4, Y1
+	VADDPS     Y1, Y0, Y0
+	VADDPS     Y2, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VMAXPS     Y0, Y1, Y0
+	VADDPS     Y1, Y0, Y0
 	VMOVDQU    (DI), Y1
 	VMASKMOVPS Y0, Y1, (AX)(SI*4)
 
@@ -6954,18 +7889,18 @@ sum:
 	VZEROUPPER
 	RET
 
-// func momentsAVX2(g []float32, x []float32) (sumG float64, sumGX float64)
+// func momentsAVX2(g []float32, x []float32, centre float32) (sumG float64, sumGX float64)
 // Requires: AVX, CMOV, FMA3, SSE2
-TEXT ·momentsAVX2(SB), NOSPLIT, $0-64
-	MOVQ   g_base+0(FP), AX
-	MOVQ   x_base+24(FP), CX
-	MOVQ   g_len+8(FP), DX
-	XORQ   BX, BX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
+TEXT ·momentsAVX2(SB), NOSPLIT, $0-72
+	MOVQ         g_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	VBROADCASTSS centre+48(FP), Y0
+	MOVQ         g_len+8(FP), DX
+	XORQ         BX, BX
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
 
 block:
-	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -6973,27 +7908,32 @@ block:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
 	MOVQ   $+16, SI
 
 many:
 	CMPQ        DX, $0x20
 	JLT         one
-	VMOVUPS     (AX)(BX*4), Y10
-	VMOVUPS     (CX)(BX*4), Y11
-	VADDPS      Y10, Y2, Y2
-	VFMADD231PS Y10, Y11, Y3
-	VMOVUPS     32(AX)(BX*4), Y10
-	VMOVUPS     32(CX)(BX*4), Y11
-	VADDPS      Y10, Y4, Y4
-	VFMADD231PS Y10, Y11, Y5
-	VMOVUPS     64(AX)(BX*4), Y10
-	VMOVUPS     64(CX)(BX*4), Y11
-	VADDPS      Y10, Y6, Y6
-	VFMADD231PS Y10, Y11, Y7
-	VMOVUPS     96(AX)(BX*4), Y10
-	VMOVUPS     96(CX)(BX*4), Y11
-	VADDPS      Y10, Y8, Y8
-	VFMADD231PS Y10, Y11, Y9
+	VMOVUPS     (AX)(BX*4), Y11
+	VMOVUPS     (CX)(BX*4), Y12
+	VADDPS      Y11, Y3, Y3
+	VSUBPS      Y0, Y12, Y12
+	VFMADD231PS Y11, Y12, Y4
+	VMOVUPS     32(AX)(BX*4), Y11
+	VMOVUPS     32(CX)(BX*4), Y12
+	VADDPS      Y11, Y5, Y5
+	VSUBPS      Y0, Y12, Y12
+	VFMADD231PS Y11, Y12, Y6
+	VMOVUPS     64(AX)(BX*4), Y11
+	VMOVUPS     64(CX)(BX*4), Y12
+	VADDPS      Y11, Y7, Y7
+	VSUBPS      Y0, Y12, Y12
+	VFMADD231PS Y11, Y12, Y8
+	VMOVUPS     96(AX)(BX*4), Y11
+	VMOVUPS     96(CX)(BX*4), Y12
+	VADDPS      Y11, Y9, Y9
+	VSUBPS      Y0, Y12, Y12
+	VFMADD231PS Y11, Y12, Y10
 	ADDQ        $0x20, BX
 	SUBQ        $0x20, DX
 	DECQ        SI
@@ -7013,45 +7953,46 @@ one:
 	LEAQ        signs<>+0(SB), DI
 	NEGQ        SI
 	LEAQ        32(DI)(SI*4), DI
-	VMOVDQU     (DI), Y10
-	VMASKMOVPS  (AX)(BX*4), Y10, Y10
 	VMOVDQU     (DI), Y11
-	VMASKMOVPS  (CX)(BX*4), Y11, Y11
-	VADDPS      Y10, Y2, Y2
-	VFMADD231PS Y10, Y11, Y3
+	VMASKMOVPS  (AX)(BX*4), Y11, Y11
+	VMOVDQU     (DI), Y12
+	VMASKMOVPS  (CX)(BX*4), Y12, Y12
+	VADDPS      Y11, Y3, Y3
+	VSUBPS      Y0, Y12, Y12
+	VFMADD231PS Y11, Y12, Y4
 	ADDQ        $0x08, BX
 	SUBQ        $0x08, DX
 	JMP         one
 
 sum:
-	VADDPS       Y4, Y2, Y2
-	VADDPS       Y8, Y6, Y6
-	VADDPS       Y6, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y0, Y0
-	VCVTPS2PD    X2, Y4
-	VADDPD       Y4, Y0, Y0
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y9, Y7, Y7
 	VADDPS       Y7, Y3, Y3
-	VEXTRACTF128 $0x01, Y3, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y1, Y1
-	VCVTPS2PD    X3, Y2
-	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y3, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y1, Y1
+	VCVTPS2PD    X3, Y5
+	VADDPD       Y5, Y1, Y1
+	VADDPS       Y6, Y4, Y4
+	VADDPS       Y10, Y8, Y8
+	VADDPS       Y8, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X3
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y3, Y2, Y2
+	VCVTPS2PD    X4, Y3
+	VADDPD       Y3, Y2, Y2
 	CMPQ         DX, $0x00
 	JG           block
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X2
-	VUNPCKHPD    X2, X2, X0
-	VADDPD       X2, X0, X2
-	MOVSD        X2, sumG+48(FP)
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDPD       X0, X1, X0
-	MOVSD        X0, sumGX+56(FP)
+	MOVSD        X0, sumG+56(FP)
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDPD       X0, X1, X0
+	MOVSD        X0, sumGX+64(FP)
 	VZEROUPPER
 	RET
 
@@ -7859,6 +8800,383 @@ part_row:
 	VPCMPGTD   Y6, Y5, Y5
 	VANDPS     Y4, Y5, Y5
 	VMASKMOVPS Y5, Y3, 32(CX)
+	ADDQ       BX, CX
+	ADDQ       SI, DX
+	DECQ       R8
+	JNZ        part_row
+
+end:
+	VZEROUPPER
+	RET
+
+// func placeAddAVX2(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+// Requires: AVX, CMOV
+TEXT ·placeAddAVX2(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ stepY+32(FP), DX
+	MOVQ stepX+40(FP), BX
+	SHLQ $0x02, DX
+	SHLQ $0x02, BX
+	MOVQ cols+24(FP), DI
+	XORQ SI, SI
+
+column:
+	CMPQ SI, DI
+	JGE  end
+	MOVQ DI, R8
+	SUBQ SI, R8
+	CMPQ R8, $0x08
+	JLT  part
+	MOVQ rows+16(FP), R8
+	MOVQ AX, R9
+	MOVQ CX, R10
+
+whole_row:
+	VMOVUPS (R10), Y0
+	VMOVUPS (R9), Y1
+	VADDPS  Y0, Y1, Y0
+	VMOVUPS Y0, (R9)
+	ADDQ    DX, R9
+	ADDQ    BX, R10
+	DECQ    R8
+	JNZ     whole_row
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $0x08, SI
+	JMP     column
+
+part:
+	XORQ    SI, SI
+	MOVQ    $+8, DI
+	CMPQ    R8, SI
+	CMOVQLT SI, R8
+	CMPQ    R8, DI
+	CMOVQGT DI, R8
+	LEAQ    signs<>+0(SB), SI
+	NEGQ    R8
+	LEAQ    32(SI)(R8*4), SI
+	MOVQ    rows+16(FP), DI
+	MOVQ    CX, CX
+
+part_row:
+	VMOVDQU    (SI), Y0
+	VMASKMOVPS (CX), Y0, Y0
+	VMOVDQU    (SI), Y1
+	VMASKMOVPS (AX), Y1, Y1
+	VADDPS     Y0, Y1, Y0
+	VMOVDQU    (SI), Y1
+	VMASKMOVPS Y0, Y1, (AX)
+	ADDQ       DX, AX
+	ADDQ       BX, CX
+	DECQ       DI
+	JNZ        part_row
+
+end:
+	VZEROUPPER
+	RET
+
+// func placeMaskedAddAVX2(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·placeMaskedAddAVX2(SB), NOSPLIT, $0-56
+	MOVQ by+16(FP), AX
+	MOVQ y+0(FP), CX
+	SUBQ CX, AX
+	MOVQ y+0(FP), CX
+	MOVQ x+8(FP), DX
+	MOVQ stepY+40(FP), BX
+	MOVQ stepX+48(FP), SI
+	SHLQ $0x02, BX
+	SHLQ $0x02, SI
+	MOVQ cols+32(FP), R8
+	XORQ DI, DI
+
+column:
+	CMPQ DI, R8
+	JGE  end
+	MOVQ R8, R9
+	SUBQ DI, R9
+	CMPQ R9, $0x08
+	JLT  part
+	MOVQ rows+24(FP), R9
+	MOVQ CX, R10
+	MOVQ DX, R11
+
+whole_row:
+	VMOVUPS  (R11), Y0
+	VMOVUPS  (R10)(AX*1), Y1
+	VXORPS   Y2, Y2, Y2
+	VPCMPGTD Y2, Y1, Y1
+	VANDPS   Y0, Y1, Y1
+	VMOVUPS  (R10), Y0
+	VADDPS   Y1, Y0, Y0
+	VMOVUPS  Y0, (R10)
+	ADDQ     BX, R10
+	ADDQ     SI, R11
+	DECQ     R9
+	JNZ      whole_row
+	ADDQ     $+32, CX
+	ADDQ     $+32, DX
+	ADDQ     $0x08, DI
+	JMP      column
+
+part:
+	XORQ    DI, DI
+	MOVQ    $+8, R8
+	CMPQ    R9, DI
+	CMOVQLT DI, R9
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	LEAQ    signs<>+0(SB), DI
+	NEGQ    R9
+	LEAQ    32(DI)(R9*4), DI
+	MOVQ    rows+24(FP), R8
+	MOVQ    DX, DX
+
+part_row:
+	VMOVDQU    (DI), Y0
+	VMASKMOVPS (DX), Y0, Y0
+	VMOVDQU    (DI), Y1
+	VMASKMOVPS (CX)(AX*1), Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VPCMPGTD   Y2, Y1, Y1
+	VANDPS     Y0, Y1, Y1
+	VMOVDQU    (DI), Y0
+	VMASKMOVPS (CX), Y0, Y0
+	VADDPS     Y1, Y0, Y0
+	VMOVDQU    (DI), Y1
+	VMASKMOVPS Y0, Y1, (CX)
+	ADDQ       BX, CX
+	ADDQ       SI, DX
+	DECQ       R8
+	JNZ        part_row
+
+end:
+	VZEROUPPER
+	RET
+
+// func placeEvenAddAVX2(y *float32, x *float32, rows int, cols int, stepY int, stepX int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·placeEvenAddAVX2(SB), NOSPLIT, $0-48
+	VMOVUPS doubled<>+0(SB), Y0
+	VMOVUPS doubled<>+32(SB), Y1
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    stepY+32(FP), DX
+	MOVQ    stepX+40(FP), BX
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, BX
+	MOVQ    cols+24(FP), DI
+	XORQ    SI, SI
+
+column:
+	CMPQ    SI, DI
+	JGE     end
+	MOVQ    cols+24(FP), R8
+	SUBQ    SI, R8
+	ADDQ    R8, R8
+	XORQ    R9, R9
+	MOVQ    $+8, R10
+	CMPQ    R8, R9
+	CMOVQLT R9, R8
+	CMPQ    R8, R10
+	CMOVQGT R10, R8
+	LEAQ    signs<>+0(SB), R9
+	NEGQ    R8
+	LEAQ    32(R9)(R8*4), R9
+	VMOVDQU alternating<>+0(SB), Y2
+	VPAND   (R9), Y2, Y2
+	MOVQ    cols+24(FP), R8
+	SUBQ    SI, R8
+	ADDQ    R8, R8
+	SUBQ    $0x08, R8
+	XORQ    R9, R9
+	MOVQ    $+8, R10
+	CMPQ    R8, R9
+	CMOVQLT R9, R8
+	CMPQ    R8, R10
+	CMOVQGT R10, R8
+	LEAQ    signs<>+0(SB), R9
+	NEGQ    R8
+	LEAQ    32(R9)(R8*4), R9
+	VMOVDQU alternating<>+0(SB), Y3
+	VPAND   (R9), Y3, Y3
+	MOVQ    DI, R8
+	SUBQ    SI, R8
+	CMPQ    R8, $0x08
+	JLT     part
+	MOVQ    rows+16(FP), R8
+	MOVQ    AX, R9
+	MOVQ    CX, R10
+
+whole_row:
+	VMOVUPS    (R10), Y4
+	VPERMPS    Y4, Y0, Y5
+	VMASKMOVPS (R9), Y2, Y6
+	VADDPS     Y5, Y6, Y5
+	VMASKMOVPS Y5, Y2, (R9)
+	VPERMPS    Y4, Y1, Y4
+	VMASKMOVPS 32(R9), Y3, Y5
+	VADDPS     Y4, Y5, Y4
+	VMASKMOVPS Y4, Y3, 32(R9)
+	ADDQ       DX, R9
+	ADDQ       BX, R10
+	DECQ       R8
+	JNZ        whole_row
+	ADDQ       $+64, AX
+	ADDQ       $+32, CX
+	ADDQ       $0x08, SI
+	JMP        column
+
+part:
+	XORQ    SI, SI
+	MOVQ    $+8, DI
+	CMPQ    R8, SI
+	CMOVQLT SI, R8
+	CMPQ    R8, DI
+	CMOVQGT DI, R8
+	LEAQ    signs<>+0(SB), SI
+	NEGQ    R8
+	LEAQ    32(SI)(R8*4), SI
+	MOVQ    rows+16(FP), DI
+	MOVQ    CX, CX
+
+part_row:
+	VMOVDQU    (SI), Y4
+	VMASKMOVPS (CX), Y4, Y4
+	VPERMPS    Y4, Y0, Y5
+	VMASKMOVPS (AX), Y2, Y6
+	VADDPS     Y5, Y6, Y5
+	VMASKMOVPS Y5, Y2, (AX)
+	VPERMPS    Y4, Y1, Y4
+	VMASKMOVPS 32(AX), Y3, Y5
+	VADDPS     Y4, Y5, Y4
+	VMASKMOVPS Y4, Y3, 32(AX)
+	ADDQ       DX, AX
+	ADDQ       BX, CX
+	DECQ       DI
+	JNZ        part_row
+
+end:
+	VZEROUPPER
+	RET
+
+// func placeEvenMaskedAddAVX2(y *float32, x *float32, by *float32, rows int, cols int, stepY int, stepX int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·placeEvenMaskedAddAVX2(SB), NOSPLIT, $0-56
+	MOVQ    by+16(FP), AX
+	MOVQ    y+0(FP), CX
+	SUBQ    CX, AX
+	VMOVUPS doubled<>+0(SB), Y0
+	VMOVUPS doubled<>+32(SB), Y1
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	MOVQ    stepY+40(FP), BX
+	MOVQ    stepX+48(FP), SI
+	SHLQ    $0x02, BX
+	SHLQ    $0x02, SI
+	MOVQ    cols+32(FP), R8
+	XORQ    DI, DI
+
+column:
+	CMPQ    DI, R8
+	JGE     end
+	MOVQ    cols+32(FP), R9
+	SUBQ    DI, R9
+	ADDQ    R9, R9
+	XORQ    R10, R10
+	MOVQ    $+8, R11
+	CMPQ    R9, R10
+	CMOVQLT R10, R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	LEAQ    signs<>+0(SB), R10
+	NEGQ    R9
+	LEAQ    32(R10)(R9*4), R10
+	VMOVDQU alternating<>+0(SB), Y2
+	VPAND   (R10), Y2, Y2
+	MOVQ    cols+32(FP), R9
+	SUBQ    DI, R9
+	ADDQ    R9, R9
+	SUBQ    $0x08, R9
+	XORQ    R10, R10
+	MOVQ    $+8, R11
+	CMPQ    R9, R10
+	CMOVQLT R10, R9
+	CMPQ    R9, R11
+	CMOVQGT R11, R9
+	LEAQ    signs<>+0(SB), R10
+	NEGQ    R9
+	LEAQ    32(R10)(R9*4), R10
+	VMOVDQU alternating<>+0(SB), Y3
+	VPAND   (R10), Y3, Y3
+	MOVQ    R8, R9
+	SUBQ    DI, R9
+	CMPQ    R9, $0x08
+	JLT     part
+	MOVQ    rows+24(FP), R9
+	MOVQ    CX, R10
+	MOVQ    DX, R11
+
+whole_row:
+	VMOVUPS    (R11), Y4
+	VPERMPS    Y4, Y0, Y5
+	VMASKMOVPS (R10)(AX*1), Y2, Y6
+	VXORPS     Y7, Y7, Y7
+	VPCMPGTD   Y7, Y6, Y6
+	VANDPS     Y5, Y6, Y6
+	VMASKMOVPS (R10), Y2, Y5
+	VADDPS     Y6, Y5, Y5
+	VMASKMOVPS Y5, Y2, (R10)
+	VPERMPS    Y4, Y1, Y4
+	VMASKMOVPS 32(R10)(AX*1), Y3, Y5
+	VXORPS     Y6, Y6, Y6
+	VPCMPGTD   Y6, Y5, Y5
+	VANDPS     Y4, Y5, Y5
+	VMASKMOVPS 32(R10), Y3, Y4
+	VADDPS     Y5, Y4, Y4
+	VMASKMOVPS Y4, Y3, 32(R10)
+	ADDQ       BX, R10
+	ADDQ       SI, R11
+	DECQ       R9
+	JNZ        whole_row
+	ADDQ       $+64, CX
+	ADDQ       $+32, DX
+	ADDQ       $0x08, DI
+	JMP        column
+
+part:
+	XORQ    DI, DI
+	MOVQ    $+8, R8
+	CMPQ    R9, DI
+	CMOVQLT DI, R9
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	LEAQ    signs<>+0(SB), DI
+	NEGQ    R9
+	LEAQ    32(DI)(R9*4), DI
+	MOVQ    rows+24(FP), R8
+	MOVQ    DX, DX
+
+part_row:
+	VMOVDQU    (DI), Y4
+	VMASKMOVPS (DX), Y4, Y4
+	VPERMPS    Y4, Y0, Y5
+	VMASKMOVPS (CX)(AX*1), Y2, Y6
+	VXORPS     Y7, Y7, Y7
+	VPCMPGTD   Y7, Y6, Y6
+	VANDPS     Y5, Y6, Y6
+	VMASKMOVPS (CX), Y2, Y5
+	VADDPS     Y6, Y5, Y5
+	VMASKMOVPS Y5, Y2, (CX)
+	VPERMPS    Y4, Y1, Y4
+	VMASKMOVPS 32(CX)(AX*1), Y3, Y5
+	VXORPS     Y6, Y6, Y6
+	VPCMPGTD   Y6, Y5, Y5
+	VANDPS     Y4, Y5, Y5
+	VMASKMOVPS 32(CX), Y3, Y4
+	VADDPS     Y5, Y4, Y4
+	VMASKMOVPS Y4, Y3, 32(CX)
 	ADDQ       BX, CX
 	ADDQ       SI, DX
 	DECQ       R8

@@ -20,10 +20,6 @@ func NormForward(w *Workers, y, x, mean, variance, invStd []float32, n Norm) {
 	})
 }
 
-// momentBlock is how many numbers a block has that is read twice, for its mean and for its spread around that: so few that
-// they stay in the first-level cache.
-const momentBlock = 4096
-
 // moments returns the mean of a channel and its variance. It reads memory once: the deviations of a block are taken from the
 // block's own mean, rounded, so that single precision is enough for their squares; the rest is in double.
 func (n *Norm) moments(s *set, x []float32, c int) (mean, variance float64) {
@@ -110,7 +106,7 @@ func GlobalAverageBackward(w *Workers, dx, dy []float32, n Norm) {
 // gradientSums returns Σ dy and Σ dy·x of a channel.
 func (n *Norm) gradientSums(s *set, dy, x []float32, c int) (sumDy, sumDyX float64) {
 	for i := range n.N {
-		a, b := s.moments(n.plane(dy, i, c), n.plane(x, i, c))
+		a, b := s.moments(n.plane(dy, i, c), n.plane(x, i, c), 0)
 		sumDy += a
 		sumDyX += b
 	}

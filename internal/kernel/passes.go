@@ -5,29 +5,33 @@ import "math"
 // passes are the inner loops that go over memory once, element by element. Those that compute elements fuse no product with
 // a sum, so they agree to the bit in all sets; totals differ in their last bits.
 type passes struct {
-	// rectify computes y = max(x, 0), mask dx = dy where x > 0, else 0.
-	rectify func(y, x []float32)
-	mask    func(dx, dy, x []float32)
+	// rectify computes y = max(x, 0), mask dx = dy where x > 0, else 0; addMasked adds that to dx.
+	rectify         func(y, x []float32)
+	mask, addMasked func(dx, dy, x []float32)
 	// sum computes y = a + b, product y = a·b.
 	sum, product func(y, a, b []float32)
 	// centreAndScale computes y = (x − centre)·scale, scaleAndShift y = x·scale + shift, combine z = u·a + v·b + shift.
 	centreAndScale func(y, x []float32, centre, scale float32)
 	scaleAndShift  func(y, x []float32, scale, shift float32)
 	combine        func(z, u, v []float32, a, b, shift float32)
+	// These compute the same, rectified.
+	scaleShiftRectify func(y, x []float32, scale, shift float32)
+	combineRectify    func(z, u, v []float32, a, b, shift float32)
 	// step computes buffer = momentum·buffer + (gradient + decay·p) and p −= rate·buffer; firstStep the same for a buffer
 	// of zeros.
 	step      func(p, buffer, gradient []float32, rate, momentum, decay float32)
 	firstStep func(p, buffer, gradient []float32, rate, decay float32)
-	// total returns Σ x, deviations Σ (x − centre) and Σ (x − centre)², moments Σ g and Σ g·x.
+	// total returns Σ x, deviations Σ (x − centre) and Σ (x − centre)², moments Σ g and Σ g·(x − centre).
 	total      func(x []float32) float64
 	deviations func(x []float32, centre float32) (sum, squares float64)
-	moments    func(g, x []float32) (sumG, sumGX float64)
+	moments    func(g, x []float32, centre float32) (sumG, sumGX float64)
 }
 
 // portablePasses are those of the portable set.
 var portablePasses = passes{
-	rectify: rectify, mask: mask, sum: sum, product: product,
+	rectify: rectify, mask: mask, addMasked: addMasked, sum: sum, product: product,
 	centreAndScale: centreAndScale, scaleAndShift: scaleAndShift, combine: combine,
+	scaleShiftRectify: scaleShiftRectify, combineRectify: combineRectify,
 	step: step, firstStep: firstStep,
 	total: total, deviations: deviations, moments: moments,
 }
@@ -43,6 +47,13 @@ func mask(dx, dy, x []float32) {
 	dy, x = dy[:len(dx)], x[:len(dx)]
 	for i := range dx {
 		dx[i] = where(x[i], dy[i])
+	}
+}
+
+func addMasked(dx, dy, x []float32) {
+	dy, x = dy[:len(dx)], x[:len(dx)]
+	for i := range dx {
+		dx[i] += where(x[i], dy[i])
 	}
 }
 
@@ -87,6 +98,20 @@ func combine(z, u, v []float32, a, b, shift float32) {
 	u, v = u[:len(z)], v[:len(z)]
 	for i := range z {
 		z[i] = float32(u[i]*a) + float32(v[i]*b) + shift
+	}
+}
+
+func scaleShiftRectify(y, x []float32, scale, shift float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] = max(float32(x[i]*scale)+shift, 0)
+	}
+}
+
+func combineRectify(z, u, v []float32, a, b, shift float32) {
+	u, v = u[:len(z)], v[:len(z)]
+	for i := range z {
+		z[i] = max(float32(u[i]*a)+float32(v[i]*b)+shift, 0)
 	}
 }
 
@@ -154,7 +179,7 @@ func deviations(x []float32, centre float32) (sum, squares float64) {
 	return sum, squares
 }
 
-func moments(g, x []float32) (sumG, sumGX float64) {
+func moments(g, x []float32, centre float32) (sumG, sumGX float64) {
 	for len(g) > 0 {
 		n := min(sumBlock, len(g))
 		u, v := g[:n], x[:n]
@@ -163,12 +188,12 @@ func moments(g, x []float32) (sumG, sumGX float64) {
 		for ; len(u) >= 2 && len(v) >= 2; u, v = u[2:], v[2:] {
 			a0 += u[0]
 			a1 += u[1]
-			b0 += u[0] * v[0]
-			b1 += u[1] * v[1]
+			b0 += u[0] * (v[0] - centre)
+			b1 += u[1] * (v[1] - centre)
 		}
 		for i, d := range u {
 			a0 += d
-			b0 += d * v[i]
+			b0 += d * (v[i] - centre)
 		}
 		sumG += float64(a0 + a1)
 		sumGX += float64(b0 + b1)

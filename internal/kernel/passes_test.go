@@ -50,13 +50,19 @@ func TestPassesAgreeToTheBit(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(n), 1))
 			a, b, c := special(r, n), special(r, n), special(r, n)
 			for name, run := range map[string]func(p passes, y, z []float32){
-				"rectify":        func(p passes, y, _ []float32) { p.rectify(y, a) },
-				"mask":           func(p passes, y, _ []float32) { p.mask(y, a, b) },
-				"sum":            func(p passes, y, _ []float32) { p.sum(y, a, b) },
-				"product":        func(p passes, y, _ []float32) { p.product(y, a, b) },
-				"centreAndScale": func(p passes, y, _ []float32) { p.centreAndScale(y, a, 0.3, 1.7) },
-				"scaleAndShift":  func(p passes, y, _ []float32) { p.scaleAndShift(y, a, 0.3, 1.7) },
-				"combine":        func(p passes, y, _ []float32) { p.combine(y, a, b, 0.3, 1.7, -0.9) },
+				"rectify": func(p passes, y, _ []float32) { p.rectify(y, a) },
+				"mask":    func(p passes, y, _ []float32) { p.mask(y, a, b) },
+				"addMasked": func(p passes, y, _ []float32) {
+					copy(y, c)
+					p.addMasked(y, a, b)
+				},
+				"scaleShiftRectify": func(p passes, y, _ []float32) { p.scaleShiftRectify(y, a, 0.3, 1.7) },
+				"combineRectify":    func(p passes, y, _ []float32) { p.combineRectify(y, a, b, 0.3, 1.7, -0.9) },
+				"sum":               func(p passes, y, _ []float32) { p.sum(y, a, b) },
+				"product":           func(p passes, y, _ []float32) { p.product(y, a, b) },
+				"centreAndScale":    func(p passes, y, _ []float32) { p.centreAndScale(y, a, 0.3, 1.7) },
+				"scaleAndShift":     func(p passes, y, _ []float32) { p.scaleAndShift(y, a, 0.3, 1.7) },
+				"combine":           func(p passes, y, _ []float32) { p.combine(y, a, b, 0.3, 1.7, -0.9) },
 				"step": func(p passes, y, z []float32) {
 					copy(y, a)
 					copy(z, b)
@@ -84,7 +90,7 @@ func TestTotalsOfPassesNearlyAgree(t *testing.T) {
 			a, b := normal(r, n), normal(r, n)
 			totals := func(p passes) []float64 {
 				sum, squares := p.deviations(a, 0.7)
-				g, gx := p.moments(a, b)
+				g, gx := p.moments(a, b, 0.3)
 				return []float64{p.total(a), sum, squares, g, gx}
 			}
 			got, want := totals(s.passes), totals(portablePasses)
@@ -120,10 +126,11 @@ func TestCopiesOfPixelsAgree(t *testing.T) {
 			a.stepY, a.stepX = wide+r.IntN(3), a.cols+r.IntN(3)
 			x, by := special(r, a.rows*a.stepX), special(r, a.rows*a.stepY)
 			for _, by := range [][]float32{nil, by} {
+				add := r.IntN(2) == 0
 				y, want := output(t, len(x)*c.step+a.rows*3), output(t, len(x)*c.step+a.rows*3)
-				s.place(y, x, by, a, c.step)
-				place(want, x, by, a, c.step)
-				sameNumbers(t, fmt.Sprintf("place %+v, step %d", a, c.step), y, want)
+				s.place(y, x, by, a, c.step, add)
+				place(want, x, by, a, c.step, add)
+				sameNumbers(t, fmt.Sprintf("place %+v, step %d, added %t", a, c.step, add), y, want)
 			}
 		}
 	})

@@ -37,14 +37,18 @@ func poolReference(p Pool, x, dy []float32) (y, dx []float64) {
 	return y, dx
 }
 
-func checkPool(t *testing.T, p Pool, x, dy []float32) {
+func checkPool(t *testing.T, p Pool, x, dy View) {
 	t.Helper()
-	y, dx := poolReference(p, x, dy)
+	c := p.conv()
+	y, dx := poolReference(p, valuesOf(x, p.N, c.input()), valuesOf(dy, p.N, c.output()))
 	got := forThreads(t, func(w *Workers) [][]float32 {
-		y, dx := output(t, len(y)), output(t, len(dx))
-		PoolForward(w, y, x, p)
-		PoolBackward(w, dx, dy, x, p)
-		return [][]float32{y, dx}
+		r := rand.New(rand.NewPCG(uint64(p.H), uint64(p.K)))
+		y, moments := newTarget(t, r, p.N, c.output()), output(t, 2*p.N*p.C)
+		PoolForward(w, y.Target, moments, x, p)
+		nearMoments(t, y, moments)
+		dx := newTarget(t, r, p.N, c.input())
+		PoolBackward(w, dx.Target, dy, x, p)
+		return [][]float32{y.result(t), dx.result(t)}
 	})
 	near(t, "y", got[0], y, 1e-6)
 	near(t, "dx", got[1], dx, 1e-6)
@@ -68,7 +72,12 @@ func TestPoolsEqualTheDefinition(t *testing.T) {
 		for _, p.Max = range []bool{false, true} {
 			t.Run(fmt.Sprintf("%+v", p), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(1, 2))
-				checkPool(t, p, normal(r, p.N*p.C*p.H*p.W), normal(r, p.N*p.C*p.OH*p.OW))
+				c := p.conv()
+				for range 8 {
+					x, _ := drawView(r, p.N, c.input())
+					dy, _ := drawView(r, p.N, c.output())
+					checkPool(t, p, x, dy)
+				}
 			})
 		}
 	}
@@ -83,7 +92,7 @@ func TestTheFirstOfEqualMaximaGetsTheGradient(t *testing.T) {
 		for i := range x {
 			x[i] = values[r.IntN(len(values))]
 		}
-		checkPool(t, p, x, normal(r, len(x)))
+		checkPool(t, p, Plain(x, p.C, p.H*p.W), Plain(normal(r, len(x)), p.C, p.H*p.W))
 	}
 }
 
@@ -96,7 +105,7 @@ func TestMaximumOfWindowsWithNaNIsNaN(t *testing.T) {
 			t.Fatal(err)
 		}
 		y := output(t, 9)
-		PoolForward(w, y, x, p)
+		PoolForward(w, Whole(y, 1, 9), nil, Plain(x, 1, 9), p)
 		w.Close()
 		for i, v := range y {
 			row, col := i/3, i%3

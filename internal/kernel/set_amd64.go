@@ -13,16 +13,21 @@ func assembly() (found []set) {
 		found = append(found, set{
 			name: "avx512",
 			passes: passes{
-				rectify: rectifyAVX512, mask: maskAVX512, sum: sumAVX512, product: productAVX512,
+				rectify: rectifyAVX512, mask: maskAVX512, addMasked: addMaskedAVX512, sum: sumAVX512, product: productAVX512,
 				centreAndScale: centreAndScaleAVX512, scaleAndShift: scaleAndShiftAVX512, combine: combineAVX512,
+				scaleShiftRectify: scaleShiftRectifyAVX512, combineRectify: combineRectifyAVX512,
 				step: stepAVX512, firstStep: firstStepAVX512,
 				total: totalAVX512, deviations: deviationsAVX512, moments: momentsAVX512,
 			},
 			copies: copies{
 				lay: (&layKernels{layAVX512, layRectifiedAVX512, layEvenAVX512, layEvenRectifiedAVX512}).lay,
 				place: (&placeKernels{
-					[2]func(y, x *float32, rows, cols, stepY, stepX int){placeAVX512, placeEvenAVX512},
-					[2]func(y, x, by *float32, rows, cols, stepY, stepX int){placeMaskedAVX512, placeEvenMaskedAVX512},
+					[2][2]func(y, x *float32, rows, cols, stepY, stepX int){
+						{placeAVX512, placeEvenAVX512}, {placeAddAVX512, placeEvenAddAVX512},
+					},
+					[2][2]func(y, x, by *float32, rows, cols, stepY, stepX int){
+						{placeMaskedAVX512, placeEvenMaskedAVX512}, {placeMaskedAddAVX512, placeEvenMaskedAddAVX512},
+					},
 				}).place,
 			},
 			maxima: maxima{
@@ -36,16 +41,21 @@ func assembly() (found []set) {
 		found = append(found, set{
 			name: "avx2",
 			passes: passes{
-				rectify: rectifyAVX2, mask: maskAVX2, sum: sumAVX2, product: productAVX2,
+				rectify: rectifyAVX2, mask: maskAVX2, addMasked: addMaskedAVX2, sum: sumAVX2, product: productAVX2,
 				centreAndScale: centreAndScaleAVX2, scaleAndShift: scaleAndShiftAVX2, combine: combineAVX2,
+				scaleShiftRectify: scaleShiftRectifyAVX2, combineRectify: combineRectifyAVX2,
 				step: stepAVX2, firstStep: firstStepAVX2,
 				total: totalAVX2, deviations: deviationsAVX2, moments: momentsAVX2,
 			},
 			copies: copies{
 				lay: (&layKernels{layAVX2, layRectifiedAVX2, layEvenAVX2, layEvenRectifiedAVX2}).lay,
 				place: (&placeKernels{
-					[2]func(y, x *float32, rows, cols, stepY, stepX int){placeAVX2, placeEvenAVX2},
-					[2]func(y, x, by *float32, rows, cols, stepY, stepX int){placeMaskedAVX2, placeEvenMaskedAVX2},
+					[2][2]func(y, x *float32, rows, cols, stepY, stepX int){
+						{placeAVX2, placeEvenAVX2}, {placeAddAVX2, placeEvenAddAVX2},
+					},
+					[2][2]func(y, x, by *float32, rows, cols, stepY, stepX int){
+						{placeMaskedAVX2, placeEvenMaskedAVX2}, {placeMaskedAddAVX2, placeEvenMaskedAddAVX2},
+					},
 				}).place,
 			},
 			maxima: maxima{
@@ -131,50 +141,69 @@ const (
 )
 
 func dotAVX512(n int, sums, dy []float32, plane, rows int, x []float32, terms []int) {
-	dotTerms(dotTermsAVX512, sums, rows, terms, func(sums *float32, step int, group *int) {
-		switch g, x := &dy[0], &x[0]; rows {
-		case 1:
-			dot1x6AVX512(sums, step, g, plane, x, group, n)
-		case 2:
-			dot2x6AVX512(sums, step, g, plane, x, group, n)
-		case 3:
-			dot3x6AVX512(sums, step, g, plane, x, group, n)
-		case 4:
-			dot4x6AVX512(sums, step, g, plane, x, group, n)
-		}
-	})
+	const width = dotTermsAVX512
+	rest := len(terms) / width * width
+	for t := 0; t < rest; t += width {
+		dotGroupAVX512(n, &sums[t], len(terms), &dy[0], plane, rows, &x[0], &terms[t])
+	}
+	if rest < len(terms) {
+		group := lastGroup(terms[rest:])
+		var results [4 * width]float32
+		dotGroupAVX512(n, &results[0], width, &dy[0], plane, rows, &x[0], &group[0])
+		addRest(sums[rest:], len(terms), results[:], width, len(terms)-rest, rows)
+	}
+}
+
+// dotGroupAVX512 adds the sums of one group of terms; the rows of sums are step floats apart.
+func dotGroupAVX512(n int, sums *float32, step int, dy *float32, plane, rows int, x *float32, group *int) {
+	switch rows {
+	case 1:
+		dot1x6AVX512(sums, step, dy, plane, x, group, n)
+	case 2:
+		dot2x6AVX512(sums, step, dy, plane, x, group, n)
+	case 3:
+		dot3x6AVX512(sums, step, dy, plane, x, group, n)
+	case 4:
+		dot4x6AVX512(sums, step, dy, plane, x, group, n)
+	}
 }
 
 func dotAVX2(n int, sums, dy []float32, plane, rows int, x []float32, terms []int) {
-	dotTerms(dotTermsAVX2, sums, rows, terms, func(sums *float32, step int, group *int) {
-		if g, x := &dy[0], &x[0]; rows == 2 {
-			dot2x4AVX2(sums, step, g, plane, x, group, n)
-		} else {
-			dot1x4AVX2(sums, step, g, plane, x, group, n)
-		}
-	})
+	const width = dotTermsAVX2
+	rest := len(terms) / width * width
+	for t := 0; t < rest; t += width {
+		dotGroupAVX2(n, &sums[t], len(terms), &dy[0], plane, rows, &x[0], &terms[t])
+	}
+	if rest < len(terms) {
+		group := lastGroup(terms[rest:])
+		var results [2 * width]float32
+		dotGroupAVX2(n, &results[0], width, &dy[0], plane, rows, &x[0], &group[0])
+		addRest(sums[rest:], len(terms), results[:], width, len(terms)-rest, rows)
+	}
 }
 
-// dotTerms has do add the sums of width terms at a time, the rows of sums being step floats apart. The last group is filled
-// up with its first term.
-func dotTerms(width int, sums []float32, rows int, terms []int, do func(sums *float32, step int, group *int)) {
-	whole := len(terms) / width * width
-	for t := 0; t < whole; t += width {
-		do(&sums[t], len(terms), &terms[t])
+// dotGroupAVX2 adds the sums of one group of terms; the rows of sums are step floats apart.
+func dotGroupAVX2(n int, sums *float32, step int, dy *float32, plane, rows int, x *float32, group *int) {
+	if rows == 2 {
+		dot2x4AVX2(sums, step, dy, plane, x, group, n)
+	} else {
+		dot1x4AVX2(sums, step, dy, plane, x, group, n)
 	}
-	rest := terms[whole:]
-	if len(rest) == 0 {
-		return
+}
+
+// lastGroup fills up the last terms to a group, with the first of them.
+func lastGroup(terms []int) (group [dotTermsAVX512]int) {
+	for i := copy(group[:], terms); i < len(group); i++ {
+		group[i] = terms[0]
 	}
-	var group [dotTermsAVX512]int
-	for i := copy(group[:], rest); i < width; i++ {
-		group[i] = rest[0]
-	}
-	var results [4 * dotTermsAVX512]float32
-	do(&results[0], width, &group[0])
+	return group
+}
+
+// addRest adds the first count results of each row to the sums.
+func addRest(sums []float32, step int, results []float32, width, count, rows int) {
 	for o := range rows {
-		row := sums[o*len(terms)+whole:][:len(rest)]
-		for i, v := range results[o*width:][:len(rest)] {
+		row := sums[o*step:][:count]
+		for i, v := range results[o*width:][:count] {
 			row[i] += v
 		}
 	}

@@ -27,9 +27,6 @@ type Conv struct {
 	// ReLU has x rectified as it is read: max(x, 0) takes its place. Backward to data then gives the gradient by x itself,
 	// zero wherever x ≤ 0.
 	ReLU bool
-	// YChannels and YOffset say that y is the window of Co channels from YOffset on in a tensor of YChannels channels. A
-	// YChannels of 0 means that y has Co channels.
-	YChannels, YOffset int
 }
 
 // Pool is the shape of a pooling of x [N, C, H, W] into y [N, C, OH, OW] over K×K windows that start Pad before the

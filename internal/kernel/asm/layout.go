@@ -13,10 +13,12 @@ func (t target) layouts() {
 		t.lay(step, false)
 		t.lay(step, true)
 	}
-	t.place(1, false)
-	t.place(1, true)
-	t.place(2, false)
-	t.place(2, true)
+	for _, add := range []bool{false, true} {
+		for _, step := range []int{1, 2} {
+			t.place(step, false, add)
+			t.place(step, true, add)
+		}
+	}
 }
 
 // columns writes the loops of such a kernel: begin is called once a vector column, numbered by the register j, and returns
@@ -126,9 +128,9 @@ func (t target) lay(step int, rectify bool) {
 	}, step, 1)
 }
 
-// place writes the kernel that computes y[r·stepY + step·j] = x[r·stepX + j] for rows × cols pixels. With a mask, it is 0
-// instead where by, read as y is written, is not positive.
-func (t target) place(step int, masked bool) {
+// place writes the kernel that computes y[r·stepY + step·j] = x[r·stepX + j] for rows × cols pixels, or adds that. With a
+// mask, it is 0 instead where by, read as y is written, is not positive.
+func (t target) place(step int, masked, add bool) {
 	name := map[int]string{1: "place", 2: "placeEven"}[step]
 	doc, parameters := "copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j]", "func(y, x *float32, "
 	if step == 2 {
@@ -138,6 +140,10 @@ func (t target) place(step int, masked bool) {
 		name += "Masked"
 		doc += " where by is positive there, else 0"
 		parameters = "func(y, x, by *float32, "
+	}
+	if add {
+		name += "Add"
+		doc += "; it is added to what is there"
 	}
 	t.begin(name, doc, parameters+"rows, cols, stepY, stepX int)")
 	var by reg.Register
@@ -150,6 +156,11 @@ func (t target) place(step int, masked bool) {
 			u := t.vector()
 			t.load(Mem{Base: y, Index: by, Scale: 1, Disp: disp}, l, u)
 			v = t.wherePositive(u, v)
+		}
+		if add {
+			old := t.vector()
+			t.load(Mem{Base: y, Disp: disp}, l, old)
+			v = t.add(old, v)
 		}
 		t.store(v, Mem{Base: y, Disp: disp}, l)
 	}

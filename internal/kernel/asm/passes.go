@@ -29,6 +29,8 @@ func (t target) passes() {
 			compute: func(in, _ []vector) []vector { return one(t.rectified(in[0])) }},
 		{name: "mask", doc: "computes dx = dy where x > 0, else 0", outputs: []string{"dx"}, inputs: []string{"dy", "x"},
 			compute: func(in, _ []vector) []vector { return one(t.wherePositive(in[1], in[0])) }},
+		{name: "addMasked", doc: "adds dy to dx where x > 0", outputs: []string{"dx"}, inputs: []string{"dx", "dy", "x"},
+			compute: func(in, _ []vector) []vector { return one(t.add(in[0], t.wherePositive(in[2], in[1]))) }},
 		{name: "sum", doc: "computes y = a + b", outputs: []string{"y"}, inputs: []string{"a", "b"},
 			compute: func(in, _ []vector) []vector { return one(t.add(in[0], in[1])) }},
 		{name: "product", doc: "computes y = a·b", outputs: []string{"y"}, inputs: []string{"a", "b"},
@@ -43,6 +45,14 @@ func (t target) passes() {
 			scalars: []string{"a", "b", "shift"},
 			compute: func(in, s []vector) []vector {
 				return one(t.add(t.add(t.times(in[0], s[0]), t.times(in[1], s[1])), s[2]))
+			}},
+		{name: "scaleShiftRectify", doc: "computes y = max(x·scale + shift, 0)", outputs: []string{"y"}, inputs: []string{"x"},
+			scalars: []string{"scale", "shift"},
+			compute: func(in, s []vector) []vector { return one(t.rectified(t.add(t.times(in[0], s[0]), s[1]))) }},
+		{name: "combineRectify", doc: "computes z = max(u·a + v·b + shift, 0)", outputs: []string{"z"}, inputs: []string{"u", "v"},
+			scalars: []string{"a", "b", "shift"},
+			compute: func(in, s []vector) []vector {
+				return one(t.rectified(t.add(t.add(t.times(in[0], s[0]), t.times(in[1], s[1])), s[2])))
 			}},
 		{name: "firstStep", doc: "computes buffer = gradient + decay·p and p −= rate·buffer",
 			outputs: []string{"p", "buffer"}, inputs: []string{"p", "gradient"}, scalars: []string{"rate", "decay"},
@@ -156,10 +166,11 @@ func (t target) totals() {
 				VADDPS(d, sums[0], sums[0])
 				VFMADD231PS(d, d, sums[1])
 			}},
-		{name: "moments", doc: "returns Σ g and Σ g·x", inputs: []string{"g", "x"}, sums: []string{"sumG", "sumGX"},
-			add: func(sums, in, _ []vector, _ *lanes) {
+		{name: "moments", doc: "returns Σ g and Σ g·(x − centre)", inputs: []string{"g", "x"}, scalars: []string{"centre"},
+			sums: []string{"sumG", "sumGX"},
+			add: func(sums, in, s []vector, _ *lanes) { // beyond the lanes g is 0
 				VADDPS(in[0], sums[0], sums[0])
-				VFMADD231PS(in[0], in[1], sums[1])
+				VFMADD231PS(in[0], t.subtract(in[1], s[0]), sums[1])
 			}},
 	} {
 		t.total(k)

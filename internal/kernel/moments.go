@@ -1,0 +1,103 @@
+package kernel
+
+import "math"
+
+// Moments computes the moments [N, C, 2] of x: of each channel of each image the mean and the sum of squared deviations from
+// it. Kernels that write a tensor can give them too, which saves reading it again.
+func Moments(w *Workers, moments []float32, x View, n Norm) {
+	in := input{View: x, channels: n.channels()}
+	eachPlane(w, n, func(s *Scratch, i, c int) {
+		image := in.image(i)
+		plane, _ := image.plane(s, &w.set, slotPlane, c)
+		describe(&w.set, moments[(i*n.C+c)*2:], plane, n.Pixels)
+	})
+}
+
+// describe writes the moments of channels of so many pixels.
+func describe(s *set, moments, x []float32, pixels int) {
+	for c := 0; c*pixels < len(x); c++ {
+		mean, squares := spread(s, x[c*pixels:][:pixels])
+		moments[2*c], moments[2*c+1] = float32(mean), float32(squares)
+	}
+}
+
+// momentBlock is how many numbers a block has that is read twice, for its mean and for its spread around that: so few that
+// they stay in the first-level cache.
+const momentBlock = 4096
+
+// spread returns the mean of x and the sum of squared deviations from it. The deviations of a block are taken from the block's
+// own mean, rounded, so that single precision is enough for their squares; the rest is in double.
+func spread(s *set, x []float32) (mean, squares float64) {
+	var count, sum, origin float64 // of the deviations from the first block's mean, the origin
+	for len(x) > 0 {
+		block := x[:min(momentBlock, len(x))]
+		x = x[len(block):]
+		size := float64(len(block))
+		centre := float32(s.total(block) / size)
+		blockSum, blockSquares := s.deviations(block, centre)
+		if count == 0 {
+			origin = float64(centre)
+		}
+		off := float64(centre) - origin
+		sum += blockSum + size*off
+		squares += blockSquares + off*(2*blockSum+size*off)
+		count += size
+	}
+	return origin + sum/count, max(0, squares-sum*sum/count)
+}
+
+// NormStatistics merges the moments [N, C, 2] of a tensor into the batch's mean and biased variance of each channel, and the
+// scale = 1/√(variance + Eps) and shift = −mean·scale that normalise it, all [C]. mean and variance may be nil.
+func NormStatistics(w *Workers, mean, variance, scale, shift []float32, moments []float32, n Norm) {
+	const width = 16
+	w.Run((n.C+width-1)/width, func(piece int, _ *Scratch) {
+		for c := piece * width; c < min((piece+1)*width, n.C); c++ {
+			m, v := n.merged(moments, c)
+			invStd := 1 / math.Sqrt(v+n.Eps)
+			scale[c], shift[c] = float32(invStd), float32(-m*invStd)
+			if mean != nil {
+				mean[c] = float32(m)
+			}
+			if variance != nil {
+				variance[c] = float32(v)
+			}
+		}
+	})
+}
+
+// merged returns the mean and the biased variance of a channel of all images.
+func (n *Norm) merged(moments []float32, c int) (mean, variance float64) {
+	for i := range n.N {
+		mean += float64(moments[(i*n.C+c)*2])
+	}
+	mean /= float64(n.N)
+	squares := 0.0
+	for i := range n.N {
+		off := float64(moments[(i*n.C+c)*2]) - mean
+		squares += float64(moments[(i*n.C+c)*2+1]) + float64(n.Pixels)*off*off
+	}
+	return mean, squares / float64(n.N*n.Pixels)
+}
+
+// NormGradient computes the gradient of a batch normalisation. y is the normalised tensor: the one before it, with the Scale
+// and Shift of NormStatistics. dy is the gradient by y, as it lies in memory. The gradient by the tensor before is
+//
+//	View{Data: dy.Data, Scale: scale, Other: y.Data, OtherScale: otherScale, Shift: shift}
+//
+// with the strides of dy and y: dx = s·(dy − mean(dy) − y·mean(dy·y)), s being y's Scale. All three are [C].
+func NormGradient(w *Workers, scale, otherScale, shift []float32, dy, y View, n Norm) {
+	count := float64(n.N * n.Pixels)
+	w.Run(n.C, func(c int, _ *Scratch) {
+		s, b := float64(y.Scale[c]), float64(y.Shift[c])
+		centre := float32(-b / s)
+		var sumDy, sumDyX float64 // x being off the centre
+		for i := range n.N {
+			g, gx := w.set.moments(dy.Data[i*dy.Stride+c*n.Pixels:][:n.Pixels], y.Data[i*y.Stride+c*n.Pixels:][:n.Pixels], centre)
+			sumDy += g
+			sumDyX += gx
+		}
+		meanDyY := (s*sumDyX + (b+s*float64(centre))*sumDy) / count
+		scale[c], otherScale[c] = y.Scale[c], float32(-s*s*meanDyY)
+		shift[c] = float32(-s * (sumDy/count + b*meanDyY))
+	})
+}
