@@ -25,15 +25,17 @@ var allowed = map[string][]string{
 	"internal/cli": {
 		"genotypes", "pretrained", "internal/bench", "internal/search", "internal/derive", "internal/draw", "internal/model",
 		"internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset",
-		"internal/checkpoint", "internal/runfolder", "internal/genotype", "internal/primitive", "internal/atomicfile",
-		"internal/random",
+		"internal/checkpoint", "internal/runs", "internal/runfolder", "internal/genotype", "internal/primitive",
+		"internal/atomicfile", "internal/random",
 	},
 
 	"internal/bench": {
 		"bench", "internal/supernet", "internal/policy", "internal/graph", "internal/dataset", "internal/genotype",
 		"internal/primitive", "internal/random",
 	},
+	"internal/runs": {"internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder"},
 	"internal/search": {
+		"internal/runs",
 		"internal/derive", "internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy",
 		"internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder", "internal/genotype",
 		"internal/primitive", "internal/atomicfile", "internal/random",

@@ -28,6 +28,9 @@ type File struct {
 	Metadata map[string]string
 }
 
+// StatePrefix begins the names of the tensors in a checkpoint that aren't parameters: what a run needs to resume.
+const StatePrefix = "state."
+
 // ByName returns the tensors under their names.
 func (f *File) ByName() map[string]Tensor {
 	tensors := make(map[string]Tensor, len(f.Tensors))

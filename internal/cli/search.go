@@ -15,6 +15,7 @@ import (
 	"nat/internal/dataset"
 	"nat/internal/genotype"
 	"nat/internal/graph"
+	"nat/internal/runs"
 	"nat/internal/search"
 	"nat/internal/supernet"
 )
@@ -259,12 +260,12 @@ func (p *program) runSearch(ctx context.Context, s searchSettings, set *dataset.
 }
 
 // provenance says where a run's numbers come from. A path is kept whole, so that the run can be resumed from anywhere.
-func provenance(s searchSettings) search.Provenance {
+func provenance(s searchSettings) runs.Provenance {
 	source := s.data
 	if source != "" && source != dataset.SampleName {
 		if whole, err := filepath.Abs(source); err == nil {
 			source = whole
 		}
 	}
-	return search.Provenance{Version: buildVersion().Version, Command: os.Args, Source: source}
+	return runs.Provenance{Version: buildVersion().Version, Command: os.Args, Source: source}
 }

@@ -9,6 +9,7 @@ import (
 
 	"nat/internal/dataset"
 	"nat/internal/draw"
+	"nat/internal/runs"
 	"nat/internal/search"
 )
 
@@ -161,17 +162,17 @@ type searchResult struct {
 }
 
 // printSearch prints where a search stands and what can be done with it.
-func (p *program) printSearch(run *search.Search, v *searchView, json bool) error {
-	epochs, _, _ := run.Position()
+func (p *program) printSearch(s *search.Search, v *searchView, json bool) error {
+	epochs, _, _ := s.Position()
 	r := searchResult{
-		Folder: run.Folder(), Complete: epochs >= run.Options().Epochs, Epochs: epochs,
-		Checkpoint: run.Latest(), Best: run.Best(), Weights: v.weights, Policy: v.policy, Trial: v.trial, PeakMemory: search.PeakMemory(),
+		Folder: s.Folder(), Complete: epochs >= s.Options().Epochs, Epochs: epochs,
+		Checkpoint: s.Latest(), Best: s.Best(), Weights: v.weights, Policy: v.policy, Trial: v.trial, PeakMemory: runs.PeakMemory(),
 	}
 	if json {
 		return p.printJSON(r)
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s: %d of %d epochs\n", r.Folder, r.Epochs, run.Options().Epochs)
+	fmt.Fprintf(&text, "%s: %d of %d epochs\n", r.Folder, r.Epochs, s.Options().Epochs)
 	if r.Weights != nil {
 		fmt.Fprintf(&text, "  supernet          loss %.3f, accuracy %s\n", r.Weights.Loss, inPercent(r.Weights.Accuracy))
 	}

@@ -13,9 +13,6 @@ import (
 	"nat/internal/supernet"
 )
 
-// StatePrefix begins the names of the tensors in a checkpoint that aren't parameters: what a search needs to resume.
-const StatePrefix = "state."
-
 // ignored are the names of what published checkpoints hold beside parameters: running statistics, which a supernet
 // doesn't use, and copies of the policy.
 var ignored = regexp.MustCompile(`^arch_\w+_master\.|\.(running_mean|running_var|num_batches_tracked)$`)
@@ -51,7 +48,7 @@ func FromFile(f *checkpoint.File, opType supernet.OpType) (*Model, error) {
 	policyOnly := true
 	for _, tensor := range f.Tensors {
 		tensor.Name = strings.TrimPrefix(tensor.Name, "module.") // PyTorch's DataParallel puts it in front of all names
-		if strings.HasPrefix(tensor.Name, StatePrefix) || ignored.MatchString(tensor.Name) {
+		if strings.HasPrefix(tensor.Name, checkpoint.StatePrefix) || ignored.MatchString(tensor.Name) {
 			continue
 		}
 		t[tensor.Name] = tensor

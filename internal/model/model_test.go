@@ -75,7 +75,7 @@ func TestSizesFromShapes(t *testing.T) {
 		want := small(t, opType, 5)
 		f := without(want.File(), func(string) bool { return false })
 		f.Metadata = map[string]string{"image_size": "32", "written_by": "another program"}
-		for _, name := range []string{"arch_normal_master.gc1.weight", "stem.1.running_mean", "stem.1.num_batches_tracked", StatePrefix + "x"} {
+		for _, name := range []string{"arch_normal_master.gc1.weight", "stem.1.running_mean", "stem.1.num_batches_tracked", checkpoint.StatePrefix + "x"} {
 			f.Tensors = append(f.Tensors, checkpoint.Tensor{Name: name, Shape: []int{1}, Data: []float32{1}})
 		}
 		for i := range f.Tensors {

@@ -6,33 +6,6 @@ import (
 	"nat/internal/dataset"
 )
 
-// stopwatch measures what Timing says, from when it is started.
-type stopwatch struct {
-	start  time.Time
-	waited time.Duration // of the loader, at the start
-	images int           // since the start
-}
-
-// startWatch starts a stopwatch on a phase whose batches the loader makes.
-func startWatch(l *dataset.Loader) stopwatch { return stopwatch{start: time.Now(), waited: l.Waited()} }
-
-// read returns the timing so far.
-func (w stopwatch) read(l *dataset.Loader) Timing {
-	t := timing(w.start)
-	t.ImagesPerSecond = float64(w.images) / t.Seconds
-	t.DataWait = (l.Waited() - w.waited).Seconds() / t.Seconds
-	return t
-}
-
-// timing returns the timing of something without batches.
-func timing(start time.Time) Timing {
-	return Timing{
-		Time:       time.Now().UTC().Truncate(time.Millisecond),
-		Seconds:    max(time.Since(start), time.Nanosecond).Seconds(), // never 0, which is divided by
-		PeakMemory: PeakMemory(),
-	}
-}
-
 // pace is what steps of the two phases have taken so far, to foretell the rest.
 type pace [2]struct {
 	took  time.Duration

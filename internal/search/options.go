@@ -1,13 +1,13 @@
 package search
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 
 	"nat/internal/model"
 	"nat/internal/policy"
+	"nat/internal/runs"
 	"nat/internal/supernet"
 )
 
@@ -64,64 +64,33 @@ func Default(t supernet.OpType) Options {
 
 // fields lists the settings by the names that files have for them: those of a checkpoint's metadata (spec section 11) and
 // of the published program's flags.
-func (o *Options) fields() []field {
-	return []field{
-		{"op_type", &o.Supernet.OpType}, {"steps", &o.Supernet.Nodes}, {"init_channels", &o.Supernet.Channels},
-		{"layers", &o.Supernet.Layers}, {"num_classes", &o.Supernet.Classes},
-		{"image_channels", &o.Supernet.ImageChannels}, {"image_size", &o.Supernet.ImageSize},
-		{"edge_hid", &o.Policy.Embedding}, {"transformer_nfeat", &o.Policy.Features}, {"transformer_nhid", &o.Policy.Hidden},
-		{"transformer_normalize_features", &o.Policy.NormaliseFeatures},
-		{"transformer_normalize_adjacency", &o.Policy.NormaliseAdjacency}, {"transformer_dropout", &o.Policy.Dropout},
-		{"seed", &o.Seed}, {"epochs", &o.Epochs}, {"batch_size", &o.BatchSize}, {"train_portion", &o.TrainPortion},
-		{"learning_rate", &o.Weights.Rate}, {"learning_rate_min", &o.Weights.RateMin}, {"momentum", &o.Weights.Momentum},
-		{"weight_decay", &o.Weights.Decay},
-		{"transformer_learning_rate", &o.Theta.Rate}, {"transformer_beta1", &o.Theta.Beta1},
-		{"transformer_beta2", &o.Theta.Beta2}, {"transformer_epsilon", &o.Theta.Epsilon},
-		{"transformer_weight_decay", &o.Theta.Decay}, {"entropy_coeff", &o.Theta.EntropyWeight},
-		{"gamma", &o.Theta.BaselineDecay},
-		{"test_freq", &o.Trials.Every}, {"n_archs", &o.Trials.Candidates}, {"images", &o.Trials.Images},
+func (o *Options) fields() []runs.Field {
+	named := runs.Named
+	return []runs.Field{
+		named("op_type", &o.Supernet.OpType), named("steps", &o.Supernet.Nodes),
+		named("init_channels", &o.Supernet.Channels), named("layers", &o.Supernet.Layers),
+		named("num_classes", &o.Supernet.Classes), named("image_channels", &o.Supernet.ImageChannels),
+		named("image_size", &o.Supernet.ImageSize), named("edge_hid", &o.Policy.Embedding),
+		named("transformer_nfeat", &o.Policy.Features), named("transformer_nhid", &o.Policy.Hidden),
+		named("transformer_normalize_features", &o.Policy.NormaliseFeatures),
+		named("transformer_normalize_adjacency", &o.Policy.NormaliseAdjacency),
+		named("transformer_dropout", &o.Policy.Dropout), named("seed", &o.Seed), named("epochs", &o.Epochs),
+		named("batch_size", &o.BatchSize), named("train_portion", &o.TrainPortion),
+		named("learning_rate", &o.Weights.Rate), named("learning_rate_min", &o.Weights.RateMin),
+		named("momentum", &o.Weights.Momentum), named("weight_decay", &o.Weights.Decay),
+		named("transformer_learning_rate", &o.Theta.Rate), named("transformer_beta1", &o.Theta.Beta1),
+		named("transformer_beta2", &o.Theta.Beta2), named("transformer_epsilon", &o.Theta.Epsilon),
+		named("transformer_weight_decay", &o.Theta.Decay), named("entropy_coeff", &o.Theta.EntropyWeight),
+		named("gamma", &o.Theta.BaselineDecay), named("test_freq", &o.Trials.Every),
+		named("n_archs", &o.Trials.Candidates), named("images", &o.Trials.Images),
 	}
-}
-
-// field is a setting's name and a pointer to its value.
-type field struct {
-	name  string
-	value any // what encoding/json takes
 }
 
 // MarshalJSON writes the settings as one object, under their names in files.
-func (o Options) MarshalJSON() ([]byte, error) {
-	text := []byte{'{'}
-	for i, f := range o.fields() {
-		if i > 0 {
-			text = append(text, ',')
-		}
-		value, err := json.Marshal(f.value)
-		if err != nil {
-			return nil, fmt.Errorf("setting %s: %w", f.name, err)
-		}
-		text = fmt.Appendf(text, "%q:%s", f.name, value)
-	}
-	return append(text, '}'), nil
-}
+func (o Options) MarshalJSON() ([]byte, error) { return runs.MarshalFields(o.fields()) }
 
 // UnmarshalJSON reads what MarshalJSON wrote. Every setting must be there.
-func (o *Options) UnmarshalJSON(text []byte) error {
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(text, &values); err != nil {
-		return err
-	}
-	for _, f := range o.fields() {
-		value, ok := values[f.name]
-		if !ok {
-			return fmt.Errorf("setting %s is missing", f.name)
-		}
-		if err := json.Unmarshal(value, f.value); err != nil {
-			return fmt.Errorf("setting %s: %w", f.name, err)
-		}
-	}
-	return nil
-}
+func (o *Options) UnmarshalJSON(text []byte) error { return runs.UnmarshalFields(text, o.fields()) }
 
 // Validate checks that a search with these settings can be.
 func (o Options) Validate() error {
@@ -131,16 +100,14 @@ func (o Options) Validate() error {
 	if err := o.Policy.Validate(); err != nil {
 		return err
 	}
-	for _, n := range []struct {
-		name       string
-		value, min int
-	}{
-		{"epochs", o.Epochs, 1}, {"batch size", o.BatchSize, 1}, {"test frequency", o.Trials.Every, 1},
-		{"number of candidate architectures", o.Trials.Candidates, 1}, {"number of selection images", o.Trials.Images, 0},
-	} {
-		if n.value < n.min {
-			return fmt.Errorf("a %s of %d can't be: it is at least %d", n.name, n.value, n.min)
-		}
+	err := runs.CheckCounts(
+		runs.Count{Name: "epochs", Value: o.Epochs, Min: 1}, runs.Count{Name: "batch size", Value: o.BatchSize, Min: 1},
+		runs.Count{Name: "test frequency", Value: o.Trials.Every, Min: 1},
+		runs.Count{Name: "number of candidate architectures", Value: o.Trials.Candidates, Min: 1},
+		runs.Count{Name: "number of selection images", Value: o.Trials.Images},
+	)
+	if err != nil {
+		return err
 	}
 	if !(o.TrainPortion > 0 && o.TrainPortion < 1) {
 		return fmt.Errorf("a train portion of %v can't be: it is between 0 and 1", o.TrainPortion)
@@ -148,26 +115,20 @@ func (o Options) Validate() error {
 	if o.Weights.RateMin > o.Weights.Rate {
 		return errors.New("the minimum of the learning rate is above the rate")
 	}
-	for _, x := range []struct {
-		name         string
-		value, below float64
-	}{
-		{"learning rate", o.Weights.Rate, maxRate}, {"minimum of the learning rate", o.Weights.RateMin, maxRate},
-		{"momentum", o.Weights.Momentum, 1}, {"weight decay", o.Weights.Decay, maxRate},
-		{"learning rate of the policy", o.Theta.Rate, maxRate}, {"first beta", o.Theta.Beta1, 1},
-		{"second beta", o.Theta.Beta2, 1}, {"epsilon", o.Theta.Epsilon, maxRate},
-		{"weight decay of the policy", o.Theta.Decay, maxRate}, {"entropy weight", o.Theta.EntropyWeight, maxRate},
-		{"decay of the baseline", o.Theta.BaselineDecay, 1},
-	} {
-		if !(x.value >= 0 && x.value < x.below) {
-			return fmt.Errorf("a %s of %v can't be: it is at least 0 and below %v", x.name, x.value, x.below)
-		}
-	}
-	return nil
+	return runs.CheckShares(
+		runs.Share{Name: "learning rate", Value: o.Weights.Rate, Below: runs.MaxRate},
+		runs.Share{Name: "minimum of the learning rate", Value: o.Weights.RateMin, Below: runs.MaxRate},
+		runs.Share{Name: "momentum", Value: o.Weights.Momentum, Below: 1},
+		runs.Share{Name: "weight decay", Value: o.Weights.Decay, Below: runs.MaxRate},
+		runs.Share{Name: "learning rate of the policy", Value: o.Theta.Rate, Below: runs.MaxRate},
+		runs.Share{Name: "first beta", Value: o.Theta.Beta1, Below: 1},
+		runs.Share{Name: "second beta", Value: o.Theta.Beta2, Below: 1},
+		runs.Share{Name: "epsilon", Value: o.Theta.Epsilon, Below: runs.MaxRate},
+		runs.Share{Name: "weight decay of the policy", Value: o.Theta.Decay, Below: runs.MaxRate},
+		runs.Share{Name: "entropy weight", Value: o.Theta.EntropyWeight, Below: runs.MaxRate},
+		runs.Share{Name: "decay of the baseline", Value: o.Theta.BaselineDecay, Below: 1},
+	)
 }
-
-// maxRate bounds rates, decays and weights from what is surely a slip.
-const maxRate = 1000
 
 // rate returns the supernet's learning rate in an epoch, counted from 0: a cosine from Rate to RateMin.
 func (o Options) rate(epoch int) float64 {

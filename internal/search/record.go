@@ -6,6 +6,7 @@ import (
 
 	"nat/internal/dataset"
 	"nat/internal/runfolder"
+	"nat/internal/runs"
 )
 
 // Record is a line of a search's metrics: means over the steps since the last line of the same phase, or over a whole
@@ -18,7 +19,7 @@ type Record struct {
 	Weights *WeightMeans `json:"weights,omitempty"`
 	Policy  *PolicyMeans `json:"policy,omitempty"`
 	Trial   *Trial       `json:"trial,omitempty"`
-	Timing  Timing       `json:"timing"`
+	Timing  runs.Timing  `json:"timing"`
 }
 
 // RecordKind says what a record is about.
@@ -52,15 +53,6 @@ type PolicyMeans struct {
 	LogProbability float64 `json:"log_probability"` // of both cells
 	SkipShare      float64 `json:"skip_share"`      // of the transformed architectures' edges
 	NullShare      float64 `json:"null_share"`
-}
-
-// Timing is how long things took since the last record of the kind, or since the search was resumed.
-type Timing struct {
-	Time            time.Time `json:"time"`
-	Seconds         float64   `json:"seconds"`
-	ImagesPerSecond float64   `json:"images_per_second,omitempty"`
-	DataWait        float64   `json:"data_wait"`   // share of the seconds
-	PeakMemory      int64     `json:"peak_memory"` // bytes, of the process
 }
 
 // after returns the position of a search that has just written the record.

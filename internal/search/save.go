@@ -1,26 +1,23 @@
 package search
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"nat/internal/checkpoint"
 	"nat/internal/dataset"
 	"nat/internal/graph"
-	"nat/internal/model"
 	"nat/internal/runfolder"
+	"nat/internal/runs"
 )
 
-// What checkpoints hold beside the model: tensors of the solvers, under a parameter's name behind these prefixes, and two
+// What checkpoints hold beside the model: tensors of the policy's solver, under a parameter's name behind these prefixes, and two
 // objects of JSON in the metadata.
 const (
-	momentumPrefix = model.StatePrefix + "momentum."
-	firstPrefix    = model.StatePrefix + "adam_first."
-	secondPrefix   = model.StatePrefix + "adam_second."
-	keyState       = "search_state"
-	keySettings    = "search_settings"
+	firstPrefix  = checkpoint.StatePrefix + "adam_first."
+	secondPrefix = checkpoint.StatePrefix + "adam_second."
+	keyState     = "search_state"
+	keySettings  = "search_settings"
 )
 
 // storedState is the JSON of the metadata: the state, and Adam's number of steps by parameter.
@@ -34,9 +31,7 @@ func (s *Search) file() (*checkpoint.File, error) {
 	f := s.model.File()
 	stored := storedState{s.state, map[string]int{}}
 	for _, p := range s.model.Parameters() {
-		if buffer := s.sgd.Buffers[p.Name]; buffer != nil {
-			f.Tensors = append(f.Tensors, checkpoint.Tensor{Name: momentumPrefix + p.Name, Shape: p.Shape, Data: buffer})
-		}
+		runs.AddMomentum(f, &s.sgd, p)
 		if m := s.adam.Moments[p.Name]; m != nil {
 			f.Tensors = append(f.Tensors,
 				checkpoint.Tensor{Name: firstPrefix + p.Name, Shape: p.Shape, Data: m.First},
@@ -46,26 +41,10 @@ func (s *Search) file() (*checkpoint.File, error) {
 	}
 	settings := s.options
 	settings.Epochs = s.state.Position.Epoch // how many were asked for may be raised later, and changes nothing so far
-	for key, value := range map[string]any{keyState: stored, keySettings: settings} {
-		text, err := json.Marshal(value)
-		if err != nil {
-			return nil, fmt.Errorf("checkpoint: %w", err)
-		}
-		f.Metadata[key] = string(text)
+	if err := runs.AddState(f, map[string]any{keyState: stored, keySettings: settings}); err != nil {
+		return nil, err
 	}
-	return f, checkFinite(f)
-}
-
-// checkFinite refuses to save numbers that no training can go on from.
-func checkFinite(f *checkpoint.File) error {
-	for _, t := range f.Tensors {
-		for _, x := range t.Data {
-			if x-x != 0 { // only infinities and NaN
-				return fmt.Errorf("tensor %s holds %v: it is not saved; the last checkpoint is from before (a lower learning rate may help)", t.Name, x)
-			}
-		}
-	}
-	return nil
+	return f, runs.CheckFinite(f)
 }
 
 // save writes the latest checkpoint.
@@ -77,12 +56,9 @@ func (s *Search) save() error {
 	return s.writeCheckpoint(f, runfolder.LatestName)
 }
 
-// writeCheckpoint writes a checkpoint, after the metrics up to it have reached the disk.
+// writeCheckpoint writes a checkpoint of that name.
 func (s *Search) writeCheckpoint(f *checkpoint.File, name string) error {
-	if err := s.folder.Sync(); err != nil {
-		return fmt.Errorf("metrics: %w", err)
-	}
-	if err := checkpoint.Write(s.folder.File(name), f, checkpoint.F32); err != nil {
+	if err := runs.Write(s.folder, f, name); err != nil {
 		return err
 	}
 	s.saved = time.Now()
@@ -108,8 +84,8 @@ func (s *Search) saveEpoch(accuracy float64) error {
 
 // restore takes over what a checkpoint holds beside the model.
 func (s *Search) restore(f *checkpoint.File) error {
-	stored, err := readState(f)
-	if err != nil {
+	var stored storedState
+	if err := runs.ReadState(f, keyState, &stored); err != nil {
 		return err
 	}
 	at := stored.Position
@@ -118,27 +94,16 @@ func (s *Search) restore(f *checkpoint.File) error {
 	}
 	s.state = stored.state
 	tensors := f.ByName()
-	data := func(name string, p *graph.Parameter) ([]float32, error) {
-		t, ok := tensors[name]
-		if ok && len(t.Data) != len(p.Data) {
-			return nil, fmt.Errorf("tensor %s has shape %v, where its place needs %v", name, t.Shape, p.Shape)
-		}
-		return t.Data, nil
+	if err := runs.RestoreMomentum(&s.sgd, s.model.Parameters(), tensors); err != nil {
+		return err
 	}
-	s.sgd.Buffers, s.adam.Moments = map[string][]float32{}, map[string]*graph.Moments{}
+	s.adam.Moments = map[string]*graph.Moments{}
 	for _, p := range s.model.Parameters() {
-		buffer, err := data(momentumPrefix+p.Name, p)
+		first, err := runs.StateOf(tensors, firstPrefix, p)
 		if err != nil {
 			return err
 		}
-		if buffer != nil {
-			s.sgd.Buffers[p.Name] = buffer
-		}
-		first, err := data(firstPrefix+p.Name, p)
-		if err != nil {
-			return err
-		}
-		second, err := data(secondPrefix+p.Name, p)
+		second, err := runs.StateOf(tensors, secondPrefix, p)
 		if err != nil {
 			return err
 		}
@@ -147,16 +112,4 @@ func (s *Search) restore(f *checkpoint.File) error {
 		}
 	}
 	return nil
-}
-
-// readState reads the state from a checkpoint's metadata.
-func readState(f *checkpoint.File) (stored storedState, err error) {
-	text, ok := f.Metadata[keyState]
-	if !ok {
-		return stored, errors.New("it says nothing of where a search stands: only checkpoints of a run folder can be resumed")
-	}
-	if err := json.Unmarshal([]byte(text), &stored); err != nil {
-		return stored, fmt.Errorf("its metadata %s: %w", keyState, err)
-	}
-	return stored, nil
 }

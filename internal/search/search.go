@@ -17,6 +17,7 @@ import (
 	"nat/internal/graph"
 	"nat/internal/model"
 	"nat/internal/runfolder"
+	"nat/internal/runs"
 )
 
 // Observer is told how a search goes on, between its steps.
@@ -43,7 +44,7 @@ type Resources struct {
 	Device     *graph.Device
 	Observer   Observer
 	SaveEvery  time.Duration // between checkpoints amid an epoch; 0: none
-	Provenance Provenance
+	Provenance runs.Provenance
 }
 
 // Search is a search under way.
@@ -59,13 +60,10 @@ type Search struct {
 	chance      float64            // accuracy of always naming the most frequent class
 	state       state
 	saved       time.Time
-	recent      stopwatch
+	recent      runs.Stopwatch
 	pace        pace
 	fingerprint string
 }
-
-// stepsPerRecord is how many steps are averaged in a line of the metrics.
-const stepsPerRecord = 50
 
 // newSearch returns a search at its start, with the weights that the model has.
 func newSearch(o Options, m *model.Model, r Resources) (*Search, error) {
@@ -142,7 +140,7 @@ func (s *Search) runPhase(ctx context.Context) error {
 	if at.Phase == dataset.Policy {
 		step = s.thetaStep
 	}
-	whole := startWatch(loader)
+	whole := runs.StartWatch(loader)
 	s.recent = whole
 	for number, batch := range loader.Epoch(ctx, at.Epoch, at.Step) {
 		start := time.Now()
@@ -151,8 +149,8 @@ func (s *Search) runPhase(ctx context.Context) error {
 		}
 		at.Step = number + 1
 		s.pace.add(at.Phase, time.Since(start))
-		whole.images += batch.N
-		s.recent.images += batch.N
+		whole.Images += batch.N
+		s.recent.Images += batch.N
 		if err := s.afterStep(loader); err != nil {
 			return err
 		}
@@ -160,7 +158,7 @@ func (s *Search) runPhase(ctx context.Context) error {
 	if at.Step < loader.Batches() {
 		return ctx.Err()
 	}
-	return s.closePhase(ctx, whole.read(loader))
+	return s.closePhase(ctx, whole.Read(loader))
 }
 
 // phaseName returns what to call a phase.
@@ -174,12 +172,12 @@ func phaseName(p dataset.Phase) string {
 // afterStep records and saves where it is time to, and tells the observer.
 func (s *Search) afterStep(loader *dataset.Loader) error {
 	at := s.state.Position
-	if at.Step%stepsPerRecord == 0 {
-		if err := s.record(StepRecord, s.state.Recent, s.recent.read(loader)); err != nil {
+	if at.Step%runs.StepsPerRecord == 0 {
+		if err := s.record(StepRecord, s.state.Recent, s.recent.Read(loader)); err != nil {
 			return err
 		}
 		s.state.Recent = tally{}
-		s.recent = startWatch(loader)
+		s.recent = runs.StartWatch(loader)
 	}
 	s.Observer.Progress(Progress{
 		Epoch: at.Epoch + 1, Epochs: s.options.Epochs, Phase: at.Phase, Step: at.Step, Steps: loader.Batches(),
@@ -192,7 +190,7 @@ func (s *Search) afterStep(loader *dataset.Loader) error {
 }
 
 // record writes the means of the phase at hand to the metrics.
-func (s *Search) record(kind RecordKind, t tally, took Timing) error {
+func (s *Search) record(kind RecordKind, t tally, took runs.Timing) error {
 	at := s.state.Position
 	r := Record{Kind: kind, Epoch: at.Epoch + 1, Step: at.Step, Total: at.Epoch*s.loaders[at.Phase].Batches() + at.Step, Timing: took}
 	if at.Phase == dataset.Weights {
@@ -213,7 +211,7 @@ func (s *Search) write(r Record) error {
 
 // closePhase records a phase that is complete and goes on to the next; after the policy's, with a trial if one is due and a
 // checkpoint.
-func (s *Search) closePhase(ctx context.Context, took Timing) error {
+func (s *Search) closePhase(ctx context.Context, took runs.Timing) error {
 	at := &s.state.Position
 	complete := s.state.Whole
 	var trial *Trial

@@ -1,34 +1,21 @@
 package search
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"nat/internal/checkpoint"
 	"nat/internal/model"
 	"nat/internal/runfolder"
+	"nat/internal/runs"
 )
 
-// Provenance says where a run's numbers come from.
-type Provenance struct {
-	Version string   `json:"version"` // of this program
-	Command []string `json:"command"` // that the user gave
-	Source  string   `json:"data"`    // of the data, as the user named it; empty for the cache
-}
-
 // Config is a run's config.json.
-type Config struct {
-	Provenance
-	Kernels     string  `json:"kernels"` // the set of inner loops that computes; others give other last bits
-	Threads     int     `json:"threads"`
-	Dataset     string  `json:"dataset"`
-	Fingerprint string  `json:"data_fingerprint"` // of the training images
-	Settings    Options `json:"settings"`
-}
+type Config = runs.Config[Options]
+
+// ReadConfig reads the config of the run in a folder.
+func ReadConfig(path string) (Config, error) { return runs.ReadConfig[Options](path) }
 
 // runsFolder is where runs go that get no folder of their own.
 const runsFolder = "runs"
@@ -43,7 +30,7 @@ func Start(path string, o Options, r Resources) (*Search, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := json.MarshalIndent(s.config(r.Provenance), "", "  ")
+	config, err := runs.NewConfig(r.Provenance, r.Device, r.Data, s.fingerprint, o).Text()
 	if err != nil {
 		return nil, err
 	}
@@ -69,27 +56,6 @@ func newModel(o Options) (*model.Model, error) {
 	return m, nil
 }
 
-func (s *Search) config(p Provenance) Config {
-	w := s.Device.Workers()
-	return Config{p, w.Set(), w.Threads(), s.Data.Name, s.fingerprint, s.options}
-}
-
-// ReadConfig reads the settings of the run in a folder.
-func ReadConfig(path string) (c Config, err error) {
-	f := runfolder.At(path)
-	text, err := f.Config()
-	if err != nil {
-		return c, err
-	}
-	if err := json.Unmarshal(text, &c); err != nil {
-		return c, fmt.Errorf("%s: %w", f.ConfigPath(), err)
-	}
-	if err := c.Settings.Validate(); err != nil {
-		return c, fmt.Errorf("%s: %w", f.ConfigPath(), err)
-	}
-	return c, nil
-}
-
 // Resume continues the run in a folder from its latest checkpoint, as if it had never stopped: the same data and settings,
 // of which only the number of epochs may be raised. What was logged after the checkpoint is removed, and will be logged
 // again.
@@ -107,7 +73,7 @@ func Resume(path string, epochs int, r Resources) (s *Search, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.admit(epochs, r); err != nil {
+	if err := c.Admit(c.Settings.Epochs, epochs, r.Device, r.Data, r.Observer.Warn); err != nil {
 		return nil, err
 	}
 	raised := epochs > c.Settings.Epochs
@@ -119,7 +85,7 @@ func Resume(path string, epochs int, r Resources) (s *Search, err error) {
 		return nil, err
 	}
 	if raised {
-		text, err := json.MarshalIndent(c, "", "  ")
+		text, err := c.Text()
 		if err != nil {
 			return nil, err
 		}
@@ -130,35 +96,17 @@ func Resume(path string, epochs int, r Resources) (s *Search, err error) {
 	return s, runfolder.Rewind(folder, func(r *Record) bool { return s.state.Position.reached(r.after()) })
 }
 
-// admit checks that a run can be continued so.
-func (c Config) admit(epochs int, r Resources) error {
-	if epochs < c.Settings.Epochs {
-		return fmt.Errorf("the run was begun for %d epochs: that can be raised, not lowered to %d", c.Settings.Epochs, epochs)
-	}
-	if r.Data.Train.Fingerprint() != c.Fingerprint {
-		return fmt.Errorf("the data set %s holds other training images than the run was begun with: give that data set (--data DIR)", r.Data.Name)
-	}
-	if set := r.Device.Workers().Set(); set != c.Kernels {
-		r.Observer.Warn(fmt.Sprintf("this machine computes with the %s kernels, the run was begun with the %s ones: results will differ from those of an uninterrupted run in the last digits",
-			set, c.Kernels))
-	}
-	return nil
-}
-
 // resumeAt returns the search as its latest checkpoint has it, or as its best one if that is lost, or at its start if there
 // is none.
 func resumeAt(folder *runfolder.Folder, o Options, r Resources) (*Search, error) {
-	latest, best := folder.File(runfolder.LatestName), folder.File(runfolder.BestName)
-	switch {
-	case exists(latest):
-		return resumeFrom(latest, folder, o, r)
-	case exists(best):
-		r.Observer.Warn(fmt.Sprintf("%s is missing: the search goes on from %s", latest, best))
-		s, err := resumeFrom(best, folder, o, r)
-		if err != nil {
-			return nil, err
+	path, lost := runs.Resume(folder)
+	if path != "" {
+		s, err := resumeFrom(path, folder, o, r)
+		if err == nil && lost {
+			r.Observer.Warn(fmt.Sprintf("%s is missing: the search goes on from %s", folder.File(runfolder.LatestName), path))
+			err = s.save()
 		}
-		return s, s.save()
+		return s, err
 	}
 	m, err := newModel(o)
 	if err != nil {
@@ -170,11 +118,6 @@ func resumeAt(folder *runfolder.Folder, o Options, r Resources) (*Search, error)
 	}
 	s.folder = folder
 	return s, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // resumeFrom returns the search as a checkpoint of its folder has it.

@@ -7,6 +7,7 @@ import (
 	"nat/internal/policy"
 	"nat/internal/primitive"
 	"nat/internal/random"
+	"nat/internal/runs"
 )
 
 // thetaStep trains the policy on a batch: it transforms an architecture drawn for it, and is rewarded with how much more
@@ -25,7 +26,7 @@ func (s *Search) thetaStep(step int, batch dataset.Batch) error {
 		return err
 	}
 	for _, loss := range []float64{result.input.Loss, result.output.Loss} {
-		if err := checkLoss(loss); err != nil {
+		if err := runs.CheckLoss(loss); err != nil {
 			return err
 		}
 	}
@@ -72,7 +73,7 @@ func (s *Search) reinforce(step int, decisions []policy.Decision, reward float64
 	if err != nil {
 		return outcome, err
 	}
-	if err := checkLoss(outcome.Loss); err != nil {
+	if err := runs.CheckLoss(outcome.Loss); err != nil {
 		return outcome, err
 	}
 	if err := graph.Step(&s.adam, used); err != nil {

@@ -9,6 +9,7 @@ import (
 	"nat/internal/derive"
 	"nat/internal/genotype"
 	"nat/internal/random"
+	"nat/internal/runs"
 )
 
 // Trial is a look at what the policy can do: a random architecture, and the best of its transformations. Both accuracies
@@ -23,7 +24,7 @@ type Trial struct {
 	OutputAccuracy float64           `json:"output_accuracy"`
 	Images         int               `json:"images"`
 
-	took Timing
+	took runs.Timing
 }
 
 // selectImages takes the images of trials: the first ones of the policy's part of the training set.
@@ -67,7 +68,7 @@ func (s *Search) saveAndTry(ctx context.Context) (*Trial, error) {
 	return &Trial{
 		Input: input, Output: output, InputText: input.String(), OutputText: output.String(),
 		InputAccuracy: r.Input.Selection.Value(), OutputAccuracy: r.Output.Selection.Value(), Images: r.Input.Selection.Images,
-		took: timing(start),
+		took: runs.TimingSince(start),
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"nat/internal/genotype"
 	"nat/internal/graph"
 	"nat/internal/random"
+	"nat/internal/runs"
 )
 
 // weightStep trains the supernet on a batch, with an architecture drawn for it.
@@ -16,7 +17,7 @@ func (s *Search) weightStep(step int, batch dataset.Batch) error {
 	if err != nil {
 		return err
 	}
-	if err := checkLoss(result.Loss); err != nil {
+	if err := runs.CheckLoss(result.Loss); err != nil {
 		return err
 	}
 	s.sgd.Rate = s.options.rate(s.state.Position.Epoch)
@@ -32,14 +33,6 @@ func (s *Search) weightStep(step int, batch dataset.Batch) error {
 func (s *Search) draw(step int) genotype.Genotype {
 	at := s.state.Position
 	return genotype.Random(random.New(s.options.Seed, "architectures", int(at.Phase), at.Epoch, step), s.options.Supernet.Nodes)
-}
-
-// checkLoss refuses a loss that is no number any more.
-func checkLoss(loss float64) error {
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return fmt.Errorf("the loss is %v: the run stops; its last checkpoint is from before (a lower learning rate may help)", loss)
-	}
-	return nil
 }
 
 // warnAtChance warns of a supernet that has learned nothing in an epoch: one whose accuracy is within three standard

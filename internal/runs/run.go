@@ -1,0 +1,71 @@
+// Package runs is what every training run has in common, whatever it trains: a config that says where its numbers come from,
+// settings under names, timings, the checks that stop a run gone wrong, and what a solver needs to go on from a checkpoint.
+// It stands above runfolder, graph and checkpoint, and below search and train.
+package runs
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"nat/internal/dataset"
+	"nat/internal/graph"
+	"nat/internal/runfolder"
+)
+
+// Provenance says where a run's numbers come from.
+type Provenance struct {
+	Version string   `json:"version"` // of this program
+	Command []string `json:"command"` // that the user gave
+	Source  string   `json:"data"`    // of the data, as the user named it; empty for the cache
+}
+
+// Config is a run's config.json. S is the type of its settings.
+type Config[S any] struct {
+	Provenance
+	Kernels     string `json:"kernels"` // the set of inner loops that computes; others give other last bits
+	Threads     int    `json:"threads"`
+	Dataset     string `json:"dataset"`
+	Fingerprint string `json:"data_fingerprint"` // of the training images
+	Settings    S      `json:"settings"`
+}
+
+// NewConfig returns the config of a run with these settings.
+func NewConfig[S any](p Provenance, d *graph.Device, data *dataset.Set, fingerprint string, settings S) Config[S] {
+	w := d.Workers()
+	return Config[S]{p, w.Set(), w.Threads(), data.Name, fingerprint, settings}
+}
+
+// Text returns what a run folder holds of the config.
+func (c Config[S]) Text() ([]byte, error) { return json.MarshalIndent(c, "", "  ") }
+
+// ReadConfig reads the config of the run in a folder, whose settings must be valid.
+func ReadConfig[S interface{ Validate() error }](path string) (c Config[S], err error) {
+	f := runfolder.At(path)
+	text, err := f.Config()
+	if err != nil {
+		return c, err
+	}
+	if err := json.Unmarshal(text, &c); err != nil {
+		return c, fmt.Errorf("%s: %w", f.ConfigPath(), err)
+	}
+	if err := c.Settings.Validate(); err != nil {
+		return c, fmt.Errorf("%s: %w", f.ConfigPath(), err)
+	}
+	return c, nil
+}
+
+// Admit checks that a run that was begun for begun epochs can go on to epochs with that data and device. What only changes
+// last digits is told to warn.
+func (c Config[S]) Admit(begun, epochs int, d *graph.Device, data *dataset.Set, warn func(string)) error {
+	if epochs < begun {
+		return fmt.Errorf("the run was begun for %d epochs: that can be raised, not lowered to %d", begun, epochs)
+	}
+	if data.Train.Fingerprint() != c.Fingerprint {
+		return fmt.Errorf("the data set %s holds other training images than the run was begun with: give that data set (--data DIR)", data.Name)
+	}
+	if set := d.Workers().Set(); set != c.Kernels {
+		warn(fmt.Sprintf("this machine computes with the %s kernels, the run was begun with the %s ones: results will differ from those of an uninterrupted run in the last digits",
+			set, c.Kernels))
+	}
+	return nil
+}
