@@ -215,17 +215,25 @@ func (b Block) Apply(g *graph.Graph, x *graph.Node, from Source) *graph.Node {
 		} else {
 			second.padH, second.padW = -1, -1
 		}
+		oh, ow := halved(x.Shape()[2]), halved(x.Shape()[3])
 		halves := g.Concat(
-			first.apply(g, x, from, halved(x.Shape()[2]), halved(x.Shape()[3])),
-			second.apply(g, x, from, halved(x.Shape()[2]), halved(x.Shape()[3])))
+			g.Conv(x, from.Parameter(g, first.name+".weight"), first.convolution(oh, ow)),
+			g.Conv(x, from.Parameter(g, second.name+".weight"), second.convolution(oh, ow)))
 		return b.normalise(g, halves, b.branchNorm, from)
 	}
-	for _, l := range b.layers {
-		oh := (x.Shape()[2]+2*l.padH-l.dilation*(l.kh-1)-1)/l.sh + 1
-		ow := (x.Shape()[3]+2*l.padW-l.dilation*(l.kw-1)-1)/l.sw + 1
-		x = l.apply(g, x, from, oh, ow)
-		if l.norm != "" {
-			x = b.normalise(g, x, l.norm, from)
+	for i := 0; i < len(b.layers); i++ {
+		l := b.layers[i]
+		c := l.convolution(
+			(x.Shape()[2]+2*l.padH-l.dilation*(l.kh-1)-1)/l.sh+1,
+			(x.Shape()[3]+2*l.padW-l.dilation*(l.kw-1)-1)/l.sw+1)
+		if l.depthwise {
+			i++ // what mixes the channels follows
+			x = g.Separable(x, from.Parameter(g, l.name+".weight"), from.Parameter(g, b.layers[i].name+".weight"), c)
+		} else {
+			x = g.Conv(x, from.Parameter(g, l.name+".weight"), c)
+		}
+		if norm := b.layers[i].norm; norm != "" {
+			x = b.normalise(g, x, norm, from)
 		}
 	}
 	return x
@@ -233,11 +241,12 @@ func (b Block) Apply(g *graph.Graph, x *graph.Node, from Source) *graph.Node {
 
 func halved(size int) int { return (size + 1) / 2 }
 
-func (l layer) apply(g *graph.Graph, x *graph.Node, from Source, oh, ow int) *graph.Node {
-	return g.Conv(x, from.Parameter(g, l.name+".weight"), graph.Convolution{
+// convolution returns how the layer moves over its input to give oh×ow pixels.
+func (l layer) convolution(oh, ow int) graph.Convolution {
+	return graph.Convolution{
 		StrideH: l.sh, StrideW: l.sw, PadH: l.padH, PadW: l.padW, Dilation: l.dilation, OH: oh, OW: ow,
 		Depthwise: l.depthwise, ReLU: l.relu,
-	})
+	}
 }
 
 // normalise adds a batch normalisation of that name.

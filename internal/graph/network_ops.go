@@ -11,37 +11,10 @@ import (
 // NormTracked is Norm, which also writes the mean and the biased variance of the batch, [C] each, when the graph runs,
 // whether or not anything reads the result.
 func (g *Graph) NormTracked(x *Node, mean, variance []float32) *Node {
-	shape := normShape(x)
-	statistics := g.Apply(Operation{
-		Name:  "norm-statistics",
-		Shape: []int{shape.C},
-		Forward: func(d *Device, in, out [][]float32) {
-			d.workers.Run(shape.C, func(c int, _ *kernel.Scratch) {
-				m, v := moments(in[0], c, shape)
-				out[0][c], mean[c], variance[c] = float32(m), float32(m), float32(v)
-			})
-		},
-	}, x)
-	g.Keep(statistics, make([]float32, shape.C))
-	return g.Norm(x)
-}
-
-// moments returns mean and biased variance of a channel.
-func moments(x []float32, c int, n kernel.Norm) (mean, variance float64) {
-	count := float64(n.N * n.Pixels)
-	sum := 0.0
-	for i := range n.N {
-		for _, v := range x[(i*n.C+c)*n.Pixels:][:n.Pixels] {
-			sum += float64(v)
-		}
-	}
-	mean = sum / count
-	for i := range n.N {
-		for _, v := range x[(i*n.C+c)*n.Pixels:][:n.Pixels] {
-			variance += (float64(v) - mean) * (float64(v) - mean)
-		}
-	}
-	return mean, variance / count
+	n := g.norm(x, mean, variance)
+	statistics := n.Op().(*op).saved[0]
+	g.Keep(statistics, make([]float32, statistics.Shape().TotalSize()))
+	return n
 }
 
 // ScaleImages multiplies each image of x [N, …] by a factor of its own. factors [N] are read when the graph runs.
@@ -51,14 +24,14 @@ func (g *Graph) ScaleImages(x *Node, factors []float32) *Node {
 		panic(fmt.Sprintf("graph: %d factors for x %v", len(factors), x.Shape()))
 	}
 	size := size(x.Shape()) / n
-	scale := func(d *Device, in, out [][]float32) {
+	scale := Kernel(func(d *Device, in, out [][]float32) {
 		d.workers.Run(n, func(i int, _ *kernel.Scratch) {
 			to, factor := out[0][i*size:][:size], factors[i]
 			for j, v := range in[0][i*size:][:size] {
 				to[j] = v * factor
 			}
 		})
-	}
+	})
 	return g.Apply(Operation{
 		Name: "scale-images", Shape: x.Shape().Clone(), InPlace: []int{0},
 		Forward: scale, Backward: scale, BackwardInPlace: true,
@@ -67,7 +40,7 @@ func (g *Graph) ScaleImages(x *Node, factors []float32) *Node {
 
 // Weighted multiplies a scalar by a factor.
 func (g *Graph) Weighted(x *Node, factor float32) *Node {
-	multiply := func(_ *Device, in, out [][]float32) { out[0][0] = factor * in[0][0] }
+	multiply := Kernel(func(_ *Device, in, out [][]float32) { out[0][0] = factor * in[0][0] })
 	return g.Apply(Operation{Name: "weighted", Forward: multiply, Backward: multiply}, x)
 }
 
@@ -83,7 +56,7 @@ func (g *Graph) SmoothCrossEntropy(logits *Node, labels []int32, smoothing float
 	// is smoothing times the mean over the classes of that difference.
 	spread := g.Apply(Operation{
 		Name: "label-smoothing",
-		Forward: func(_ *Device, in, out [][]float32) {
+		Forward: Kernel(func(_ *Device, in, out [][]float32) {
 			total := 0.0
 			for i, label := range labels {
 				row := in[0][i*classes:][:classes]
@@ -94,8 +67,8 @@ func (g *Graph) SmoothCrossEntropy(logits *Node, labels []int32, smoothing float
 				total += float64(row[label]) - mean/float64(classes)
 			}
 			out[0][0] = float32(float64(smoothing) * total / float64(n))
-		},
-		Backward: func(_ *Device, in, out [][]float32) {
+		}),
+		Backward: Kernel(func(_ *Device, in, out [][]float32) {
 			each := in[0][0] * smoothing / float32(n)
 			for i, label := range labels {
 				row := out[0][i*classes:][:classes]
@@ -104,7 +77,7 @@ func (g *Graph) SmoothCrossEntropy(logits *Node, labels []int32, smoothing float
 				}
 				row[label] += each
 			}
-		},
+		}),
 	}, logits)
 	return g.Add(loss, spread)
 }

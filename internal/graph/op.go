@@ -12,24 +12,24 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Kernel computes results from inputs on a device. An out of nil is one that nobody needs. The others hold arbitrary
-// values, and are overwritten.
-type Kernel func(d *Device, in, out [][]float32)
-
-// Operation describes a node: one kernel for its value and one for the gradients by its inputs.
+// Operation describes a node: the work for its value and that for the gradients by its inputs.
 type Operation struct {
 	Name  string
 	Shape []int // of the value; empty for a scalar
 
 	// Forward gets the inputs. Its first out is the value, the others are what it saves for Backward, of the shapes Saved.
-	Forward Kernel
+	Forward Work
 	Saved   [][]int
-	// InPlace lists the inputs whose memory the value may take over.
+	// InPlace lists the inputs whose memory the value of a Kernel may take over.
 	InPlace []int
+	// Moments says that what is saved first are the moments of the value [N, C, H, W], as kernel has them.
+	Moments bool
+	// Constant says that no gradient flows through the value.
+	Constant bool
 
 	// Backward gets the inputs listed in Reads, then the value if ReadsValue, then what was saved, then the gradient of
 	// the value. It has an out for every input. A nil Backward means that all inputs have the value's gradient.
-	Backward   Kernel
+	Backward   Work
 	Reads      []int
 	ReadsValue bool
 	// BackwardInPlace says that the gradient by the first input may take over the memory of the value's gradient.
@@ -47,11 +47,11 @@ type op struct {
 	inputs gorgonia.Nodes
 	shape  tensor.Shape
 
-	kernel  Kernel
-	outs    int   // how many results the kernel has
+	work    Work
+	outs    int   // how many results the work has
 	out     int   // which of them the node's value is
 	inPlace []int // inputs whose memory that may take over
-	slot    bool  // nothing to run: the value is result number out of the only input's kernel
+	slot    bool  // nothing to run: the value is result number out of the only input's work
 
 	backward        *Operation // nil of a gradient and of a slot
 	saved           gorgonia.Nodes
@@ -64,7 +64,7 @@ type op struct {
 // Apply adds an operation to the graph. Its inputs' shapes are the caller's to check.
 func (g *Graph) Apply(operation Operation, inputs ...*Node) *Node {
 	o := &op{
-		kernel: operation.Forward, outs: 1 + len(operation.Saved), inPlace: operation.InPlace, shape: operation.Shape,
+		work: operation.Forward, outs: 1 + len(operation.Saved), inPlace: operation.InPlace, shape: operation.Shape,
 		backward: &operation, inputs: inputs,
 	}
 	for _, n := range inputs {
@@ -72,6 +72,7 @@ func (g *Graph) Apply(operation Operation, inputs ...*Node) *Node {
 		if before, ok := n.Op().(*op); ok {
 			depends = before.dependsOnLeaves
 		}
+		depends = depends && !operation.Constant
 		o.differentiable = append(o.differentiable, depends)
 		o.dependsOnLeaves = o.dependsOnLeaves || depends
 	}
@@ -121,7 +122,7 @@ func (o *op) SymDiff(_ gorgonia.Nodes, value, gradient *Node) (gorgonia.Nodes, e
 
 // addBackward adds the node that computes all gradients and has the one by input i for its value.
 func (o *op) addBackward(i int, shape tensor.Shape, value, gradient *Node) *Node {
-	b := &op{kernel: o.backward.Backward, outs: len(o.inputs), out: i, shape: shape}
+	b := &op{work: o.backward.Backward, outs: len(o.inputs), out: i, shape: shape}
 	for _, read := range o.backward.Reads {
 		b.inputs = append(b.inputs, o.inputs[read])
 	}

@@ -3,6 +3,8 @@ package graph
 import (
 	"fmt"
 
+	"gorgonia.org/tensor"
+
 	"nat/internal/kernel"
 )
 
@@ -19,32 +21,58 @@ type Convolution struct {
 
 // Conv convolves x [N, Ci, H, W] with weights [Co, Ci, KH, KW], or [Ci, 1, KH, KW] if depthwise, into [N, Co, OH, OW].
 func (g *Graph) Conv(x, weights *Node, c Convolution) *Node {
-	xs, ws := x.Shape(), weights.Shape()
-	if len(xs) != 4 || len(ws) != 4 || !c.Depthwise && ws[1] != xs[1] || c.Depthwise && (ws[0] != xs[1] || ws[1] != 1) {
-		panic(fmt.Sprintf("graph: weights %v don't fit x %v", ws, xs))
-	}
-	shape := kernel.Conv{
-		N: xs[0], Ci: xs[1], Co: ws[0], H: xs[2], W: xs[3], OH: c.OH, OW: c.OW, KH: ws[2], KW: ws[3],
-		StrideH: c.StrideH, StrideW: c.StrideW, PadH: c.PadH, PadW: c.PadW, DilationH: c.Dilation, DilationW: c.Dilation,
-		Depthwise: c.Depthwise, ReLU: c.ReLU,
-	}
+	shape := c.of(x.Shape(), weights.Shape())
 	name := fmt.Sprintf("conv-%dx%d", shape.KH, shape.KW)
 	if c.Depthwise {
 		name = fmt.Sprintf("depthwise-%dx%d", shape.KH, shape.KW)
 	}
 	return g.Apply(Operation{
-		Name:  name,
-		Shape: []int{shape.N, shape.Co, shape.OH, shape.OW},
-		Forward: func(d *Device, in, out [][]float32) {
-			x := kernel.Plain(in[0], shape.Ci, shape.H*shape.W)
-			kernel.ConvForward(d.workers, kernel.Whole(out[0], shape.Co, shape.OH*shape.OW), nil, x, in[1], shape)
-		},
+		Name:    name,
+		Shape:   []int{shape.N, shape.Co, shape.OH, shape.OW},
+		Saved:   [][]int{{shape.N, shape.Co, 2}},
+		Moments: true,
+		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
+			kernel.ConvForward(d.workers, out[0], out[1].Data, in[0], in[1].Data, shape)
+		}),
 		Reads: []int{0, 1},
-		Backward: func(d *Device, in, out [][]float32) {
-			x, dy := kernel.Plain(in[0], shape.Ci, shape.H*shape.W), kernel.Plain(in[2], shape.Co, shape.OH*shape.OW)
-			kernel.ConvBackward(d.workers, kernel.Whole(out[0], shape.Ci, shape.H*shape.W), out[1], dy, x, in[1], shape)
-		},
+		Backward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
+			kernel.ConvBackward(d.workers, out[0], out[1].Data, in[len(in)-1], in[0], in[1].Data, shape)
+		}),
 	}, x, weights)
+}
+
+// of returns the shape of the convolution of a tensor with weights.
+func (c Convolution) of(xs, ws tensor.Shape) kernel.Conv {
+	if len(xs) != 4 || len(ws) != 4 || !c.Depthwise && ws[1] != xs[1] || c.Depthwise && (ws[0] != xs[1] || ws[1] != 1) {
+		panic(fmt.Sprintf("graph: weights %v don't fit x %v", ws, xs))
+	}
+	return kernel.Conv{
+		N: xs[0], Ci: xs[1], Co: ws[0], H: xs[2], W: xs[3], OH: c.OH, OW: c.OW, KH: ws[2], KW: ws[3],
+		StrideH: c.StrideH, StrideW: c.StrideW, PadH: c.PadH, PadW: c.PadW, DilationH: c.Dilation, DilationW: c.Dilation,
+		Depthwise: c.Depthwise, ReLU: c.ReLU,
+	}
+}
+
+// Separable is a depthwise convolution of x [N, C, H, W] with depthwise [C, 1, KH, KW], and a pointwise one of its result
+// with pointwise [Co, C, 1, 1], into [N, Co, OH, OW].
+func (g *Graph) Separable(x, depthwise, pointwise *Node, c Convolution) *Node {
+	first := c.of(x.Shape(), depthwise.Shape())
+	second := Convolution{StrideH: 1, StrideW: 1, Dilation: 1, OH: c.OH, OW: c.OW}.of(
+		tensor.Shape{first.N, first.Co, c.OH, c.OW}, pointwise.Shape())
+	return g.Apply(Operation{
+		Name:    fmt.Sprintf("separable-%dx%d", first.KH, first.KW),
+		Shape:   []int{first.N, second.Co, c.OH, c.OW},
+		Saved:   [][]int{{first.N, second.Co, 2}},
+		Moments: true,
+		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
+			kernel.SeparableForward(d.workers, out[0], out[1].Data, in[0], in[1].Data, in[2].Data, first, second)
+		}),
+		Reads: []int{0, 1, 2},
+		Backward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
+			dy := in[len(in)-1]
+			kernel.SeparableBackward(d.workers, out[0], out[1].Data, out[2].Data, dy, in[0], in[1].Data, in[2].Data, first, second)
+		}),
+	}, x, depthwise, pointwise)
 }
 
 // Pooling says how a pool moves its K×K window over x. The output has OH×OW pixels.
@@ -64,17 +92,17 @@ func (g *Graph) Pool(x *Node, p Pooling) *Node {
 		name = "max-pool"
 	}
 	return g.Apply(Operation{
-		Name:  fmt.Sprintf("%s-%dx%d", name, p.K, p.K),
-		Shape: []int{shape.N, shape.C, shape.OH, shape.OW},
-		Forward: func(d *Device, in, out [][]float32) {
-			x := kernel.Plain(in[0], shape.C, shape.H*shape.W)
-			kernel.PoolForward(d.workers, kernel.Whole(out[0], shape.C, shape.OH*shape.OW), nil, x, shape)
-		},
+		Name:    fmt.Sprintf("%s-%dx%d", name, p.K, p.K),
+		Shape:   []int{shape.N, shape.C, shape.OH, shape.OW},
+		Saved:   [][]int{{shape.N, shape.C, 2}},
+		Moments: true,
+		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
+			kernel.PoolForward(d.workers, out[0], out[1].Data, in[0], shape)
+		}),
 		Reads: []int{0},
-		Backward: func(d *Device, in, out [][]float32) {
-			x, dy := kernel.Plain(in[0], shape.C, shape.H*shape.W), kernel.Plain(in[1], shape.C, shape.OH*shape.OW)
-			kernel.PoolBackward(d.workers, kernel.Whole(out[0], shape.C, shape.H*shape.W), dy, x, shape)
-		},
+		Backward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
+			kernel.PoolBackward(d.workers, out[0], in[len(in)-1], in[0], shape)
+		}),
 	}, x)
 }
 
@@ -86,30 +114,56 @@ func normShape(x *Node) kernel.Norm {
 	return kernel.Norm{N: xs[0], C: xs[1], Pixels: size(xs[2:]), Eps: normEps}
 }
 
-// Norm normalises each channel of x [N, C, H, W] by the mean and the biased variance of the batch.
-func (g *Graph) Norm(x *Node) *Node {
+// Norm normalises each channel of x [N, C, H, W] by the mean and the biased variance of the batch. Nothing is computed but
+// these: whoever reads the result normalises x, and whoever reads the gradient by x computes it of x and the gradient
+// by the result.
+func (g *Graph) Norm(x *Node) *Node { return g.norm(x, nil, nil) }
+
+// norm also writes mean and variance, unless they are nil.
+func (g *Graph) norm(x *Node, mean, variance []float32) *Node {
 	shape := normShape(x)
-	channels := []int{shape.C}
+	c := shape.C
 	return g.Apply(Operation{
-		Name:    "norm",
-		Shape:   x.Shape().Clone(),
-		Saved:   [][]int{channels},
-		InPlace: []int{0},
-		Forward: func(d *Device, in, out [][]float32) {
-			statistics := d.arena.take(3 * shape.C)
-			defer d.arena.give(statistics)
-			mean, variance, invStd := statistics[:shape.C], statistics[shape.C:2*shape.C], out[1]
-			if invStd == nil {
-				invStd = statistics[2*shape.C:]
-			}
-			kernel.NormForward(d.workers, out[0], in[0], mean, variance, invStd, shape)
+		Name:  "norm",
+		Shape: x.Shape().Clone(),
+		Saved: [][]int{{2, c}},
+		Forward: Lazy{
+			Coefficients: 2 * c, Plain: []int{0}, Views: []int{0},
+			Do: func(d *Device, in []kernel.View, k []float32, out []kernel.View) {
+				scale, shift := k[:c], k[c:2*c]
+				kernel.NormStatistics(d.workers, mean, variance, scale, shift, in[1].Data, shape)
+				out[0] = kernel.View{Data: in[0].Data, Stride: in[0].Stride, Scale: scale, Shift: shift}
+				out[1] = kernel.Plain(k, 1, 2*c)
+			},
 		},
-		ReadsValue:      true,
-		BackwardInPlace: true,
-		Backward: func(d *Device, in, out [][]float32) {
-			value, invStd, dy := in[0], in[1], in[2]
-			kernel.NormBackward(d.workers, out[0], dy, value, invStd, shape)
+		Reads: []int{0},
+		Backward: Lazy{
+			Coefficients: 3 * c, Plain: []int{2}, Views: []int{0, 2},
+			Do: func(d *Device, in []kernel.View, k []float32, out []kernel.View) {
+				value, dy := in[0], in[2]
+				value.Scale, value.Shift = in[1].Data[:c], in[1].Data[c:2*c]
+				scale, other, shift := k[:c], k[c:2*c], k[2*c:3*c]
+				kernel.NormGradient(d.workers, scale, other, shift, dy, value, shape)
+				out[0] = kernel.View{
+					Data: dy.Data, Stride: dy.Stride, Scale: scale, Shift: shift,
+					Other: value.Data, OtherStride: value.Stride, OtherScale: other,
+				}
+			},
 		},
+	}, x, g.moments(x))
+}
+
+// moments returns the moments of x: what its operation has saved, or else an operation of its own.
+func (g *Graph) moments(x *Node) *Node {
+	if o, ok := x.Op().(*op); ok && o.backward != nil && o.backward.Moments {
+		return o.saved[0]
+	}
+	shape := normShape(x)
+	return g.Apply(Operation{
+		Name: "moments", Shape: []int{shape.N, shape.C, 2}, Constant: true,
+		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
+			kernel.Moments(d.workers, out[0].Data, in[0], shape)
+		}),
 	}, x)
 }
 
@@ -122,13 +176,13 @@ func (g *Graph) ScaleShift(x, scale, shift *Node) *Node {
 	return g.Apply(Operation{
 		Name:  "scale-shift",
 		Shape: x.Shape().Clone(),
-		Forward: func(d *Device, in, out [][]float32) {
+		Forward: Kernel(func(d *Device, in, out [][]float32) {
 			kernel.ScaleShiftForward(d.workers, out[0], in[0], in[1], in[2], shape)
-		},
+		}),
 		Reads: []int{0, 1},
-		Backward: func(d *Device, in, out [][]float32) {
+		Backward: Kernel(func(d *Device, in, out [][]float32) {
 			kernel.ScaleShiftBackward(d.workers, out[0], out[1], out[2], in[2], in[0], in[1], shape)
-		},
+		}),
 	}, x, scale, shift)
 }
 
@@ -137,14 +191,14 @@ func (g *Graph) ReLU(x *Node) *Node {
 	return g.Apply(Operation{
 		Name:  "relu",
 		Shape: x.Shape().Clone(),
-		Forward: func(d *Device, in, out [][]float32) {
+		Forward: Kernel(func(d *Device, in, out [][]float32) {
 			kernel.ReLUForward(d.workers, out[0], in[0])
-		},
+		}),
 		Reads:           []int{0},
 		BackwardInPlace: true,
-		Backward: func(d *Device, in, out [][]float32) {
+		Backward: Kernel(func(d *Device, in, out [][]float32) {
 			kernel.ReLUBackward(d.workers, out[0], in[1], in[0])
-		},
+		}),
 	}, x)
 }
 
@@ -153,57 +207,15 @@ func (g *Graph) Add(a, b *Node) *Node {
 	if !a.Shape().Eq(b.Shape()) {
 		panic(fmt.Sprintf("graph: can't add %v and %v", a.Shape(), b.Shape()))
 	}
+	v := valueOf(a, nil)
+	shape := v.shape()
 	return g.Apply(Operation{
-		Name:    "add",
-		Shape:   a.Shape().Clone(),
-		InPlace: []int{0, 1},
-		Forward: addGradients,
+		Name:  "add",
+		Shape: a.Shape().Clone(),
+		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
+			kernel.Sum(d.workers, out[0], in[0], in[1], shape)
+		}),
 	}, a, b)
-}
-
-// Concat joins tensors [N, Ci, H, W] along their channels. A nil input stands for zeros, of as many channels as the first
-// that isn't nil has; one must not be nil.
-func (g *Graph) Concat(inputs ...*Node) *Node {
-	var present []*Node
-	for _, n := range inputs {
-		if n != nil {
-			present = append(present, n)
-		}
-	}
-	first := present[0].Shape()
-	n, pixels := first[0], size(first[2:])
-	// parts says where in the output the channels of each input lie; an input of −1 stands for zeros.
-	type part struct{ input, offset, channels int }
-	var parts []part
-	total, next := 0, 0
-	for _, in := range inputs {
-		p := part{-1, total, first[1]}
-		if in != nil {
-			p.input, p.channels = next, in.Shape()[1]
-			next++
-		}
-		parts, total = append(parts, p), total+p.channels
-	}
-	return g.Apply(Operation{
-		Name:  "concat",
-		Shape: append([]int{n, total}, first[2:]...),
-		Forward: func(d *Device, in, out [][]float32) {
-			for _, p := range parts {
-				var from []float32
-				if p.input >= 0 {
-					from = in[p.input]
-				}
-				kernel.CopyChannels(d.workers, out[0], from, n, pixels, total, p.offset, p.channels, 0, p.channels)
-			}
-		},
-		Backward: func(d *Device, in, out [][]float32) {
-			for _, p := range parts {
-				if p.input >= 0 && out[p.input] != nil {
-					kernel.CopyChannels(d.workers, out[p.input], in[0], n, pixels, p.channels, 0, total, p.offset, p.channels)
-				}
-			}
-		},
-	}, present...)
 }
 
 // GlobalAverage averages each channel of x [N, C, H, W] into [N, C].
@@ -212,12 +224,12 @@ func (g *Graph) GlobalAverage(x *Node) *Node {
 	return g.Apply(Operation{
 		Name:  "global-average",
 		Shape: []int{shape.N, shape.C},
-		Forward: func(d *Device, in, out [][]float32) {
+		Forward: Kernel(func(d *Device, in, out [][]float32) {
 			kernel.GlobalAverageForward(d.workers, out[0], in[0], shape)
-		},
-		Backward: func(d *Device, in, out [][]float32) {
+		}),
+		Backward: Kernel(func(d *Device, in, out [][]float32) {
 			kernel.GlobalAverageBackward(d.workers, out[0], in[0], shape)
-		},
+		}),
 	}, x)
 }
 
@@ -238,15 +250,15 @@ func (g *Graph) MatMul(a, b, bias *Node, transposeB bool) *Node {
 	return g.Apply(Operation{
 		Name:  "matmul",
 		Shape: []int{m, n},
-		Forward: func(d *Device, in, out [][]float32) {
+		Forward: Kernel(func(d *Device, in, out [][]float32) {
 			var add []float32
 			if bias != nil {
 				add = in[2]
 			}
 			kernel.MatMulForward(d.workers, out[0], in[0], in[1], add, kernel.MatMul{M: m, K: k, N: n, TransposeB: transposeB})
-		},
+		}),
 		Reads: []int{0, 1},
-		Backward: func(d *Device, in, out [][]float32) {
+		Backward: Kernel(func(d *Device, in, out [][]float32) {
 			a, b, dy := in[0], in[1], in[2]
 			if da := out[0]; da != nil {
 				kernel.MatMulForward(d.workers, da, dy, b, nil, kernel.MatMul{M: m, K: n, N: k, TransposeB: !transposeB})
@@ -259,7 +271,7 @@ func (g *Graph) MatMul(a, b, bias *Node, transposeB bool) *Node {
 			if bias != nil && out[2] != nil {
 				kernel.SumRows(d.workers, out[2], dy, m, n)
 			}
-		},
+		}),
 	}, inputs...)
 }
 
@@ -273,17 +285,17 @@ func (g *Graph) CrossEntropy(logits *Node, labels []int32, correct *int) *Node {
 	return g.Apply(Operation{
 		Name:  "cross-entropy",
 		Saved: [][]int{{n, classes}},
-		Forward: func(d *Device, in, out [][]float32) {
+		Forward: Kernel(func(d *Device, in, out [][]float32) {
 			probabilities := out[1]
 			if probabilities == nil {
 				probabilities = d.arena.take(n * classes)
 				defer d.arena.give(probabilities)
 			}
 			*correct = kernel.CrossEntropyForward(d.workers, out[0], probabilities, in[0], labels, classes)
-		},
-		Backward: func(d *Device, in, out [][]float32) {
+		}),
+		Backward: Kernel(func(d *Device, in, out [][]float32) {
 			kernel.CrossEntropyBackward(d.workers, out[0], in[0], in[1], labels, classes)
-		},
+		}),
 	}, logits)
 }
 
@@ -294,17 +306,17 @@ func (g *Graph) Dot(x *Node, with []float32) *Node {
 	}
 	return g.Apply(Operation{
 		Name: "dot",
-		Forward: func(_ *Device, in, out [][]float32) {
+		Forward: Kernel(func(_ *Device, in, out [][]float32) {
 			sum := 0.0
 			for i, v := range in[0] {
 				sum += float64(v) * float64(with[i])
 			}
 			out[0][0] = float32(sum)
-		},
-		Backward: func(_ *Device, in, out [][]float32) {
+		}),
+		Backward: Kernel(func(_ *Device, in, out [][]float32) {
 			for i, v := range with {
 				out[0][i] = in[0][0] * v
 			}
-		},
+		}),
 	}, x)
 }

@@ -18,13 +18,13 @@ func addFeatures(g *graph.Graph, inputs, operations *graph.Node, c genotype.Cell
 	return g.Apply(graph.Operation{
 		Name:  "features",
 		Shape: []int{c.Nodes() + 2, 2 * width},
-		Forward: func(_ *graph.Device, in, out [][]float32) {
+		Forward: graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 			n := copy(out[0], in[0])
 			for _, e := range c.Edges {
 				n += copy(out[0][n:], row(in[1], e))
 			}
-		},
-		Backward: func(_ *graph.Device, in, out [][]float32) {
+		}),
+		Backward: graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 			rest := in[0][copy(out[0], in[0]):]
 			clear(out[1])
 			for i, e := range c.Edges {
@@ -33,7 +33,7 @@ func addFeatures(g *graph.Graph, inputs, operations *graph.Node, c genotype.Cell
 					sum[j] += d
 				}
 			}
-		},
+		}),
 	}, inputs, operations)
 }
 
@@ -43,23 +43,23 @@ func addWithoutInputs(g *graph.Graph, x *graph.Node) *graph.Node {
 	return g.Apply(graph.Operation{
 		Name:  "without-inputs",
 		Shape: []int{rows - 2, width},
-		Forward: func(_ *graph.Device, in, out [][]float32) {
+		Forward: graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 			copy(out[0], in[0][2*width:])
-		},
-		Backward: func(_ *graph.Device, in, out [][]float32) {
+		}),
+		Backward: graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 			clear(out[0][:2*width])
 			copy(out[0][2*width:], in[0])
-		},
+		}),
 	}, x)
 }
 
 // addScale multiplies x element by element with given numbers.
 func addScale(g *graph.Graph, x *graph.Node, by []float32) *graph.Node {
-	multiply := func(_ *graph.Device, in, out [][]float32) {
+	multiply := graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 		for i, v := range by {
 			out[0][i] = in[0][i] * v
 		}
-	}
+	})
 	return g.Apply(graph.Operation{Name: "scale", Shape: x.Shape().Clone(), Forward: multiply, Backward: multiply}, x)
 }
 
@@ -76,17 +76,17 @@ func addNormaliseRows(g *graph.Graph, x *graph.Node) *graph.Node {
 	return g.Apply(graph.Operation{
 		Name:  "normalise-rows",
 		Shape: x.Shape().Clone(),
-		Forward: func(_ *graph.Device, in, out [][]float32) {
+		Forward: graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 			for at := 0; at < len(in[0]); at += width {
 				sum := magnitude(in[0][at:][:width])
 				for i, v := range in[0][at:][:width] {
 					out[0][at+i] = float32(float64(v) / sum)
 				}
 			}
-		},
+		}),
 		Reads:      []int{0},
 		ReadsValue: true,
-		Backward: func(_ *graph.Device, in, out [][]float32) {
+		Backward: graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 			x, y, dy := in[0], in[1], in[2]
 			for at := 0; at < len(x); at += width {
 				sum, dot := magnitude(x[at:][:width]), 0.0
@@ -97,7 +97,7 @@ func addNormaliseRows(g *graph.Graph, x *graph.Node) *graph.Node {
 					out[0][at+i] = float32((float64(d) - dot*sign(x[at+i])) / sum)
 				}
 			}
-		},
+		}),
 	}, x)
 }
 
@@ -116,15 +116,15 @@ func sign(x float32) float64 {
 func addReinforce(g *graph.Graph, logits *graph.Node, d Decision, advantage, entropyWeight float64, distribution *Distribution) *graph.Node {
 	return g.Apply(graph.Operation{
 		Name: "reinforce",
-		Forward: func(_ *graph.Device, in, out [][]float32) {
+		Forward: graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 			*distribution = newDistribution(d.Cell, in[0])
 			out[0][0] = float32(-advantage*distribution.LogProbability(d.Chosen) - entropyWeight*distribution.Entropy())
-		},
-		Backward: func(_ *graph.Device, in, out [][]float32) {
+		}),
+		Backward: graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 			for i, c := range *distribution {
 				dlogits := out[0][i*primitive.Searchable:][:primitive.Searchable]
 				c.gradient(dlogits, d.Chosen[i], advantage, entropyWeight, float64(in[0][0]))
 			}
-		},
+		}),
 	}, logits)
 }

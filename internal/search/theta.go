@@ -19,12 +19,11 @@ func (s *Search) thetaStep(step int, batch dataset.Batch) error {
 		return err
 	}
 	result := policyStep{entropy: t.entropy, transformed: t.output}
-	if result.input, err = s.model.Supernet.Evaluate(s.Device, batch, input); err != nil {
+	both, err := s.model.Supernet.EvaluateAll(s.Device, batch, input, t.output)
+	if err != nil {
 		return err
 	}
-	if result.output, err = s.model.Supernet.Evaluate(s.Device, batch, t.output); err != nil {
-		return err
-	}
+	result.input, result.output = both[0], both[1]
 	for _, loss := range []float64{result.input.Loss, result.output.Loss} {
 		if err := runs.CheckLoss(loss); err != nil {
 			return err

@@ -3,11 +3,9 @@ package supernet
 import (
 	"fmt"
 
-	"nat/internal/block"
 	"nat/internal/dataset"
 	"nat/internal/genotype"
 	"nat/internal/graph"
-	"nat/internal/primitive"
 )
 
 // Result is what running an architecture on a batch gave.
@@ -24,62 +22,96 @@ func (r Result) Accuracy() float64 { return float64(r.Correct) / float64(r.Image
 // Evaluate runs an architecture forward on a batch, normalising with the batch's statistics. Primitives outside the search
 // space are run as their stand-ins. Concat lists are not used.
 func (s *Supernet) Evaluate(d *graph.Device, b dataset.Batch, a genotype.Genotype) (Result, error) {
-	var r Result
-	g, err := s.build(b, a, &r, func(*graph.Graph, *graph.Node) error { return nil })
+	results, err := s.EvaluateAll(d, b, a)
 	if err != nil {
-		return r, err
+		return Result{}, err
 	}
-	return r.run(d, g)
+	return results[0], nil
+}
+
+// EvaluateAll is Evaluate of several architectures. What they have in common, from the images on, is computed once; the
+// results are the same to the bit.
+func (s *Supernet) EvaluateAll(d *graph.Device, b dataset.Batch, all ...genotype.Genotype) ([]Result, error) {
+	results := make([]Result, len(all))
+	g, err := s.build(b, all, results, func(*graph.Graph, *graph.Node) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return results, g.run(d, results)
 }
 
 // Gradients runs an architecture forward and backward on a batch. It returns the parameters that are on a path to the
 // loss, with their gradients in them; the others' are left as they were.
 func (s *Supernet) Gradients(d *graph.Device, b dataset.Batch, a genotype.Genotype) (r Result, used []*graph.Parameter, err error) {
-	g, err := s.build(b, a, &r, func(g *graph.Graph, loss *graph.Node) (err error) {
+	results := make([]Result, 1)
+	g, err := s.build(b, []genotype.Genotype{a}, results, func(g *graph.Graph, loss *graph.Node) (err error) {
 		used, err = g.Backward(loss)
 		return err
 	})
 	if err != nil {
 		return r, nil, err
 	}
-	r, err = r.run(d, g)
-	return r, used, err
+	err = g.run(d, results)
+	return results[0], used, err
 }
 
-// runnable is a graph and where its loss and the number of correct images go.
+// runnable is a graph and where, for each architecture, its loss and the number of correct images go.
 type runnable struct {
 	*graph.Graph
-	loss    []float32
-	correct *int
+	losses  [][]float32
+	correct []int
+	same    []int // the first architecture that has the same network
 }
 
-// build makes the graph of an architecture, which keeps loss and logits, and has extend add to it.
-func (s *Supernet) build(b dataset.Batch, a genotype.Genotype, r *Result, extend func(g *graph.Graph, loss *graph.Node) error) (runnable, error) {
-	if err := s.Fits(a); err != nil {
-		return runnable{}, err
+// build makes the graph of architectures, which keeps losses and logits, and has extend add to it for each loss.
+func (s *Supernet) build(
+	b dataset.Batch, all []genotype.Genotype, results []Result, extend func(g *graph.Graph, loss *graph.Node) error,
+) (runnable, error) {
+	for _, a := range all {
+		if err := s.Fits(a); err != nil {
+			return runnable{}, err
+		}
 	}
 	c := s.config
 	if b.Channels != c.ImageChannels || b.Height != c.ImageSize || b.Width != c.ImageSize {
 		return runnable{}, fmt.Errorf("images of %d×%d pixels and %d channels don't fit a supernet for %d×%d and %d", b.Height, b.Width, b.Channels, c.ImageSize, c.ImageSize, c.ImageChannels)
 	}
-	*r = Result{Images: b.N, Logits: make([]float32, b.N*c.Classes)}
-	run := runnable{loss: make([]float32, 1), correct: new(int)}
+	run := runnable{losses: make([][]float32, len(all)), correct: make([]int, len(all)), same: make([]int, len(all))}
+	for i := range all {
+		results[i] = Result{Images: b.N, Logits: make([]float32, b.N*c.Classes)}
+		run.losses[i] = make([]float32, 1)
+	}
 	var err error
 	run.Graph, err = graph.Build(func(g *graph.Graph) error {
+		n := newNetwork(s, g)
 		images := g.Input("images", b.Images, b.N, b.Channels, b.Height, b.Width)
-		logits := s.logits(g, images, a)
-		loss := g.CrossEntropy(logits, b.Labels, run.correct)
-		g.Keep(logits, r.Logits)
-		g.Keep(loss, run.loss)
-		return extend(g, loss)
+		seen := map[*graph.Node]int{}
+		for i, a := range all {
+			logits := n.logits(images, a)
+			if first, ok := seen[logits]; ok {
+				run.same[i] = first
+				continue
+			}
+			seen[logits], run.same[i] = i, i
+			loss := g.CrossEntropy(logits, b.Labels, &run.correct[i])
+			g.Keep(loss, run.losses[i])
+			g.Keep(logits, results[i].Logits)
+			if err := extend(g, loss); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return run, err
 }
 
-func (r Result) run(d *graph.Device, g runnable) (Result, error) {
+func (g runnable) run(d *graph.Device, results []Result) error {
 	err := graph.NewMachine(d, g.Graph).RunAll()
-	r.Loss, r.Correct = float64(g.loss[0]), *g.correct
-	return r, err
+	for i, first := range g.same {
+		results[i].Loss, results[i].Correct = float64(g.losses[first][0]), g.correct[first]
+		copy(results[i].Logits, results[first].Logits)
+	}
+	return err
 }
 
 // Fits checks that the supernet can run an architecture: that it is valid and has the supernet's number of nodes.
@@ -91,65 +123,4 @@ func (s *Supernet) Fits(a genotype.Genotype) error {
 		return fmt.Errorf("a genotype of %d nodes does not fit a supernet of %d (%s): take a checkpoint of %d nodes", a.Nodes(), s.config.Nodes, s.config.OpType, a.Nodes())
 	}
 	return nil
-}
-
-// logits adds the network of an architecture. A nil node stands for zeros: what comes of null edges, since every
-// operation makes zeros of zeros.
-func (s *Supernet) logits(g *graph.Graph, images *graph.Node, a genotype.Genotype) *graph.Node {
-	before := s.stem.Apply(g, images, s.from("stem."))
-	last := before
-	for _, l := range s.cells {
-		before, last = last, s.addCell(g, l, before, last, a)
-	}
-	var average *graph.Node
-	if last != nil {
-		average = g.GlobalAverage(last)
-	} else {
-		n, features := images.Shape()[0], s.set.Parameter("classifier.weight").Shape[1]
-		average = g.Input("zeros", make([]float32, n*features), n, features)
-	}
-	return s.from("classifier.").Classify(g, average)
-}
-
-// from returns the parameters whose names begin with prefix.
-func (s *Supernet) from(prefix string) block.Source { return s.set.From(prefix, block.BatchOnly) }
-
-func (s *Supernet) addCell(g *graph.Graph, l cell, before, last *graph.Node, a genotype.Genotype) *graph.Node {
-	c := a.Normal
-	if l.reduce {
-		c = a.Reduce
-	}
-	sources := c.Sources()
-	nodes := make([]*graph.Node, c.Nodes()+2)
-	for i, x := range []*graph.Node{before, last} {
-		if x != nil && sources[i] {
-			nodes[i] = l.before[i].Apply(g, x, s.from(fmt.Sprintf("%spreprocess%d.", l.name, i)))
-		}
-	}
-	for _, e := range c.Edges {
-		if y := s.addEdge(g, l, e, nodes[e.From]); nodes[e.To] == nil {
-			nodes[e.To] = y
-		} else if y != nil {
-			nodes[e.To] = g.Add(nodes[e.To], y)
-		}
-	}
-	some := false
-	for t := range nodes[2:] {
-		if s.config.OpType == LooseEnd && sources[t+2] {
-			nodes[t+2] = nil
-		}
-		some = some || nodes[t+2] != nil
-	}
-	if !some {
-		return nil
-	}
-	return g.Concat(nodes[2:]...)
-}
-
-func (s *Supernet) addEdge(g *graph.Graph, l cell, e genotype.Edge, x *graph.Node) *graph.Node {
-	id := e.Op.StandIn()
-	if x == nil || id == primitive.NullOp {
-		return nil
-	}
-	return block.Of(id, l.channels, l.stride(e.From), block.Supernet).Apply(g, x, s.from(l.bank(e.From, e.To, id)))
 }

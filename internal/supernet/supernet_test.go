@@ -119,6 +119,54 @@ func checkGolden(t *testing.T, d *graph.Device) {
 	}
 }
 
+// randomBatch is images of noise.
+func randomBatch(n int, c Config) dataset.Batch {
+	b := dataset.Batch{N: n, Channels: c.ImageChannels, Height: c.ImageSize, Width: c.ImageSize, Labels: make([]int32, n)}
+	b.Images = make([]float32, n*c.ImageChannels*c.ImageSize*c.ImageSize)
+	stream := random.New(3, "noise")
+	for i := range b.Images {
+		b.Images[i] = float32(stream.NormFloat64())
+	}
+	return b
+}
+
+// TestSharingChangesNothing evaluates random architectures one by one and together with what the policy might make of them.
+func TestSharingChangesNothing(t *testing.T) {
+	d := graph.NewCPU(2)
+	defer d.Close()
+	for _, opType := range []OpType{FullyConcat, LooseEnd} {
+		c := Default(opType)
+		c.Channels, c.Layers = 6, 5
+		s, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Initialise(7)
+		b := randomBatch(5, c)
+		for seed := range uint64(6) {
+			stream := random.New(seed, "architectures")
+			a := genotype.Random(stream, c.Nodes)
+			changed := genotype.Genotype{Normal: a.Normal.Clone(), Reduce: a.Reduce.Clone()}
+			last := len(changed.Normal.Edges) - 1
+			changed.Normal.Edges[last].Op = genotype.Random(stream, c.Nodes).Normal.Edges[last].Op
+			all := []genotype.Genotype{a, changed, a, genotype.Random(stream, c.Nodes)}
+			together, err := s.EvaluateAll(d, b, all...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, g := range all {
+				alone, err := s.Evaluate(d, b, g)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r := together[i]; r.Loss != alone.Loss || r.Correct != alone.Correct || !slices.Equal(r.Logits, alone.Logits) {
+					t.Errorf("%s, seed %d: architecture %d has loss %g with others and %g alone", opType, seed, i, r.Loss, alone.Loss)
+				}
+			}
+		}
+	}
+}
+
 // TestGradientOfImages holds the gradient by the images against its golden norm, on a supernet whose images are a parameter.
 func TestGradientOfImages(t *testing.T) { forKernels(t, checkGradientOfImages) }
 
@@ -130,7 +178,7 @@ func checkGradientOfImages(t *testing.T, d *graph.Device) {
 			images := graph.NewParameter("images", b.N, b.Channels, b.Height, b.Width)
 			copy(images.Data, b.Images)
 			g, err := graph.Build(func(g *graph.Graph) error {
-				_, err := g.Backward(g.CrossEntropy(s.logits(g, g.Parameter(images), a), b.Labels, new(int)))
+				_, err := g.Backward(g.CrossEntropy(newNetwork(s, g).logits(g.Parameter(images), a), b.Labels, new(int)))
 				return err
 			})
 			if err != nil {

@@ -1,0 +1,40 @@
+package graph
+
+import (
+	"time"
+
+	"nat/internal/kernel"
+)
+
+// Device is where machines run: the threads, and the memory that one graph after the other uses. It serves one running
+// machine at a time.
+type Device struct {
+	workers *kernel.Workers
+	arena   arena
+	// Observe, where set, is told of every step that has run: the node's operation, its value's shape, the time taken.
+	Observe func(operation string, shape []int, took time.Duration)
+}
+
+// NewCPU returns a device of so many threads of the processor.
+func NewCPU(threads int) *Device { return &Device{workers: kernel.NewWorkers(threads)} }
+
+// NewCPUOf returns a device of so many threads that use the set of kernels of that name, one of kernel.Sets.
+func NewCPUOf(threads int, kernels string) (*Device, error) {
+	workers, err := kernel.NewWorkersOf(threads, kernels)
+	if err != nil {
+		return nil, err
+	}
+	return &Device{workers: workers}, nil
+}
+
+// Kernels returns the name of the set of kernels that the device uses. Sets differ in the last bits of what they compute.
+func (d *Device) Kernels() string { return d.workers.Set() }
+
+// Workers returns the device's threads, for kernels that run outside a graph.
+func (d *Device) Workers() *kernel.Workers { return d.workers }
+
+// Close stops the device's threads and gives up its memory.
+func (d *Device) Close() {
+	d.workers.Close()
+	d.arena = arena{}
+}

@@ -1,0 +1,172 @@
+package graph
+
+import "nat/internal/kernel"
+
+// value is what a node evaluates to: a view [n, channels, pixels], of memory that it shares with other values or not.
+type value struct {
+	view                kernel.View // without Data while it isn't computed
+	n, channels, pixels int
+	held                []*memory // what the view lies in; nothing if it is the caller's
+	lent                bool      // it is the caller's
+	exclusive           bool      // no other value lies where this one does
+	readers             int       // how many inputs of steps that haven't run yet are this value
+
+	home   int64 // the concatenation that it is part of, or −1
+	offset int   // where it lies in an image of that, in floats
+	sum    int   // the sum of gradients that it is a term of, or −1
+	merged bool  // it has been added to another term of that
+}
+
+// memory is a piece of the arena.
+type memory struct {
+	data  []float32
+	users int // values that lie in it
+}
+
+func (d *Device) take(size int) *memory { return &memory{data: d.arena.take(size), users: 1} }
+
+func (d *Device) drop(m *memory) {
+	if m.users--; m.users == 0 {
+		d.arena.give(m.data)
+	}
+}
+
+// valueOf returns a node's value before the run: in the caller's memory data, or nowhere if that is nil.
+func valueOf(n *Node, data []float32) value {
+	v := value{n: 1, channels: 1, pixels: n.Shape().TotalSize(), home: -1, sum: -1, lent: data != nil}
+	if shape := n.Shape(); len(shape) == 4 {
+		v.n, v.channels, v.pixels = shape[0], shape[1], size(shape[2:])
+	}
+	v.view = kernel.Plain(data, v.channels, v.pixels)
+	return v
+}
+
+func (v *value) shape() kernel.Norm { return kernel.Norm{N: v.n, C: v.channels, Pixels: v.pixels} }
+
+func (v *value) size() int { return v.n * v.channels * v.pixels }
+
+// wanted tells whether anybody reads the value.
+func (v *value) wanted() bool { return v.readers > 0 || v.lent }
+
+// plain tells whether the value stands in memory as it is, if perhaps with gaps between the images.
+func (v *value) plain() bool { return v.view.Scale == nil && v.view.Other == nil }
+
+// contiguous tells whether it does so without gaps.
+func (v *value) contiguous() bool {
+	return v.plain() && (v.n == 1 || v.view.Stride == v.channels*v.pixels)
+}
+
+// canBeAddedTo tells whether the only one who is going to read the value may find something added to it.
+func (v *value) canBeAddedTo() bool {
+	return v.exclusive && v.readers == 1 && !v.lent && !v.merged && v.plain()
+}
+
+// hold has the value lie in these pieces of memory.
+func (v *value) hold(pieces []*memory) {
+	for _, p := range pieces {
+		p.users++
+	}
+	v.held = append(v.held[:0], pieces...)
+}
+
+func whole(v kernel.View) kernel.Target { return kernel.Target{Data: v.Data, Stride: v.Stride} }
+
+// own gives a value contiguous memory of its own: the caller's, that of one of the values takeOver if nobody else reads it,
+// or some of the arena.
+func (m *Machine) own(id int64, takeOver []int64) {
+	v := &m.values[id]
+	if v.lent {
+		return
+	}
+	v.exclusive = true
+	for _, from := range takeOver {
+		if in := &m.values[from]; in.readers == 1 && in.exclusive && !in.lent && in.contiguous() && in.size() == v.size() {
+			v.view = kernel.Plain(in.view.Data, v.channels, v.pixels)
+			v.held, in.held = in.held, v.held[:0]
+			return
+		}
+	}
+	piece := m.device.take(v.size())
+	v.view, v.held = kernel.Plain(piece.data, v.channels, v.pixels), append(v.held[:0], piece)
+}
+
+// target returns where a value is to be written: at home in a concatenation, onto another term of the sum that it is part of,
+// or in memory of its own.
+func (m *Machine) target(id int64) kernel.Target {
+	v := &m.values[id]
+	if v.sum >= 0 && !v.lent && v.readers == 1 && m.bases[v.sum] >= 0 {
+		v.view, v.merged = m.values[m.bases[v.sum]].view, true
+		t := whole(v.view)
+		t.Add = true
+		return t
+	}
+	if v.home < 0 {
+		m.own(id, nil)
+		return whole(v.view)
+	}
+	all := &m.values[v.home]
+	if all.view.Data == nil {
+		m.own(v.home, nil)
+	}
+	v.view = kernel.View{Data: all.view.Data[v.offset:], Stride: all.view.Stride}
+	v.exclusive = false
+	v.hold(all.held)
+	return whole(v.view)
+}
+
+// release gives up the memory of a value that nobody reads any more.
+func (m *Machine) release(v *value) {
+	if v.lent {
+		return
+	}
+	for _, piece := range v.held {
+		m.device.drop(piece)
+	}
+	v.held, v.view, v.merged = v.held[:0], kernel.View{}, false
+}
+
+// contiguous returns a value as plain memory without gaps. Where it isn't that yet, it is from now on.
+func (m *Machine) contiguous(id int64) []float32 {
+	v := &m.values[id]
+	if !v.contiguous() {
+		m.settle(v)
+	}
+	return v.view.Data[:v.size()]
+}
+
+// plain sees to it that a value stands in memory as it is.
+func (m *Machine) plain(id int64) {
+	if v := &m.values[id]; !v.plain() {
+		m.settle(v)
+	}
+}
+
+// settle evaluates a view into memory of its own.
+func (m *Machine) settle(v *value) {
+	piece := m.device.take(v.size())
+	view := kernel.Plain(piece.data, v.channels, v.pixels)
+	kernel.Materialise(m.device.workers, whole(view), v.view, v.shape())
+	for _, old := range v.held {
+		m.device.drop(old)
+	}
+	v.view, v.held, v.exclusive = view, append(v.held[:0], piece), true
+}
+
+// inPlaceOf returns the inputs whose memory an out may take over.
+func (s *step) inPlaceOf(out int) (ids []int64) {
+	if out == s.primary {
+		for _, i := range s.inPlace {
+			ids = append(ids, s.in[i])
+		}
+	}
+	return ids
+}
+
+// views returns the step's inputs.
+func (m *Machine) views(s *step) []kernel.View {
+	m.seen = m.seen[:0]
+	for _, id := range s.in {
+		m.seen = append(m.seen, m.values[id].view)
+	}
+	return m.seen
+}
