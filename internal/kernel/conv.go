@@ -13,9 +13,8 @@ type plan interface {
 func ConvForward(w *Workers, y Target, moments []float32, x View, k []float32, c Conv) {
 	c = c.flattened()
 	in := input{x, c.input(), c.ReLU}
-	r := c.forward(w, 0)
 	width := pieceWidth(c.N, c.Co, w.set.rows)
-	run(w, y, moments, in, nil, c.N, c.output(), width, jobsOf(w, k, width, in.asIs(), r))
+	run(w, y, moments, in, nil, c.N, c.output(), width, c.planForward(w, 0, k, width, in.asIs()))
 }
 
 // ConvBackward computes dx, the gradient by x, and dk, the gradient by the weights, from dy, the gradient by y. A dx without
@@ -43,8 +42,20 @@ func ConvBackward(w *Workers, dx Target, dk []float32, dy, x View, k []float32, 
 	c.byParts(w, dx, dk, gradient, in, parts, backward)
 }
 
+// planForward returns how y is computed, in pieces of width channels, by a correlation of that number; asIs tells that x is in
+// memory as it is.
+func (c *Conv) planForward(w *Workers, number int, k []float32, width int, asIs bool) plan {
+	if c.keepsPixels() && !c.Depthwise && width >= c.Co && w.set.mixes(c.output()) {
+		return newMix(w, number, c.input(), c.output(), k, c.Ci, 1)
+	}
+	return jobsOf(w, k, width, asIs, c.forward(w, number))
+}
+
 // planBackward returns how dx is computed, by correlations numbered from first on; asIs tells that dy is in memory as it is.
 func (c *Conv) planBackward(w *Workers, first int, k []float32, width int, asIs bool) plan {
+	if c.keepsPixels() && !c.Depthwise && width >= c.Ci && w.set.mixes(c.input()) {
+		return newMix(w, first, c.output(), c.input(), k, 1, c.Ci)
+	}
 	return jobsOf(w, k, width, asIs, c.backwards(w, first)...)
 }
 
@@ -82,11 +93,15 @@ func (c *Conv) backwards(w *Workers, first int) []*correlation {
 // flattened returns a pointwise convolution that keeps the size as one over a single row of all pixels, because long rows
 // are faster, and any other as it is.
 func (c Conv) flattened() Conv {
-	if c.KH == 1 && c.KW == 1 && c.StrideH == 1 && c.StrideW == 1 && c.PadH == 0 && c.PadW == 0 &&
-		c.OH == c.H && c.OW == c.W {
+	if c.keepsPixels() {
 		c.H, c.W, c.OH, c.OW = 1, c.H*c.W, 1, c.H*c.W
 	}
 	return c
+}
+
+// keepsPixels tells whether every pixel of y comes from the same pixel of x.
+func (c *Conv) keepsPixels() bool {
+	return c.KH == 1 && c.KW == 1 && c.StrideH == 1 && c.StrideW == 1 && c.PadH == 0 && c.PadW == 0 && c.OH == c.H && c.OW == c.W
 }
 
 // forward returns the correlation of that number which computes y.

@@ -49,6 +49,10 @@ func convCases() map[string]Conv {
 		"pointwise of more than a block":    square(2, 7, 5, 20, 1, 1, 1, false),
 		"pointwise to one channel":          square(2, 5, 1, 6, 1, 1, 1, false),
 		"pointwise of one pixel":            square(5, 23, 11, 1, 1, 1, 1, false),
+		"pointwise of whole vectors":        square(9, 20, 40, 8, 1, 1, 1, false),
+		"pointwise of narrow rows":          square(8, 8, 12, 16, 1, 1, 1, false),
+		"pointwise of few channels":         square(10, 4, 16, 8, 1, 1, 1, false),
+		"pointwise to few channels":         square(8, 24, 4, 8, 1, 1, 1, false),
 		"3x3 of one image":                  square(1, 20, 20, 8, 3, 1, 1, false),
 		"3x3 stem":                          square(2, 3, 12, 10, 3, 1, 1, false),
 		"5x5 stride 2":                      square(2, 6, 10, 11, 5, 2, 1, false),
@@ -179,7 +183,11 @@ func checkConv(t *testing.T, c Conv, seed uint64) {
 
 func TestConvolutionsEqualTheDefinition(t *testing.T) {
 	for name, c := range convCases() {
-		t.Run(name, func(t *testing.T) { checkConv(t, c, 1) })
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(6) { // other views
+				checkConv(t, c, seed)
+			}
+		})
 	}
 }
 

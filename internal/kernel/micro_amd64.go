@@ -84,6 +84,81 @@ func dot3x6AVX512(sums *float32, step int, dy *float32, plane int, x *float32, t
 //go:noescape
 func dot4x6AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
+// mix4AVX512 computes 4 rows of y as mixing says.
+//
+//go:noescape
+func mix4AVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix4ScaledAVX512 computes 4 rows of y as mixing says.
+//
+//go:noescape
+func mix4ScaledAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix4CombinedAVX512 computes 4 rows of y as mixing says.
+//
+//go:noescape
+func mix4CombinedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix8AVX512 computes 8 rows of y as mixing says.
+//
+//go:noescape
+func mix8AVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix8ScaledAVX512 computes 8 rows of y as mixing says.
+//
+//go:noescape
+func mix8ScaledAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix8CombinedAVX512 computes 8 rows of y as mixing says.
+//
+//go:noescape
+func mix8CombinedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix12AVX512 computes 12 rows of y as mixing says.
+//
+//go:noescape
+func mix12AVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix12ScaledAVX512 computes 12 rows of y as mixing says.
+//
+//go:noescape
+func mix12ScaledAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix12CombinedAVX512 computes 12 rows of y as mixing says.
+//
+//go:noescape
+func mix12CombinedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix16AVX512 computes 16 rows of y as mixing says.
+//
+//go:noescape
+func mix16AVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix16ScaledAVX512 computes 16 rows of y as mixing says.
+//
+//go:noescape
+func mix16ScaledAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix16CombinedAVX512 computes 16 rows of y as mixing says.
+//
+//go:noescape
+func mix16CombinedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix20AVX512 computes 20 rows of y as mixing says.
+//
+//go:noescape
+func mix20AVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix20ScaledAVX512 computes 20 rows of y as mixing says.
+//
+//go:noescape
+func mix20ScaledAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix20CombinedAVX512 computes 20 rows of y as mixing says.
+//
+//go:noescape
+func mix20CombinedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
 // rectifyAVX512 computes y = max(x, 0).
 //
 //go:noescape
@@ -273,6 +348,51 @@ func dot1x4AVX2(sums *float32, step int, dy *float32, plane int, x *float32, ter
 //
 //go:noescape
 func dot2x4AVX2(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
+
+// mix4AVX2 computes 4 rows of y as mixing says.
+//
+//go:noescape
+func mix4AVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix4ScaledAVX2 computes 4 rows of y as mixing says.
+//
+//go:noescape
+func mix4ScaledAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix4CombinedAVX2 computes 4 rows of y as mixing says.
+//
+//go:noescape
+func mix4CombinedAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix8AVX2 computes 8 rows of y as mixing says.
+//
+//go:noescape
+func mix8AVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix8ScaledAVX2 computes 8 rows of y as mixing says.
+//
+//go:noescape
+func mix8ScaledAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix8CombinedAVX2 computes 8 rows of y as mixing says.
+//
+//go:noescape
+func mix8CombinedAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix12AVX2 computes 12 rows of y as mixing says.
+//
+//go:noescape
+func mix12AVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix12ScaledAVX2 computes 12 rows of y as mixing says.
+//
+//go:noescape
+func mix12ScaledAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix12CombinedAVX2 computes 12 rows of y as mixing says.
+//
+//go:noescape
+func mix12CombinedAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
 
 // rectifyAVX2 computes y = max(x, 0).
 //

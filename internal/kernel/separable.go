@@ -5,7 +5,7 @@ package kernel
 func SeparableForward(w *Workers, y Target, moments []float32, x View, depthwise, pointwise []float32, dw, pw Conv) {
 	p := newSeparable(w, dw, pw, 0)
 	first := jobsOf(w, depthwise, dw.Ci, false, dw.forward(w, 0))
-	second := jobsOf(w, pointwise, p.pw.Co, true, p.pw.forward(w, 1))
+	second := p.pw.planForward(w, 1, pointwise, p.pw.Co, true)
 	in, out := input{x, dw.input(), dw.ReLU}, p.pw.output()
 	w.Run(dw.N, func(n int, s *Scratch) {
 		between := p.between(s, 1)

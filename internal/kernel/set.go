@@ -26,6 +26,9 @@ type set struct {
 	accumulate func(y []float32, plane, n int, x []float32, terms []int, k []float32, rows int)
 	// weightAt is where in k the weight of a row and term stands.
 	weightAt func(row, term, rows, terms int) int
+	// mixRows is how many rows mix computes at most, 0 if the set has none.
+	mixRows int
+	mix     func(rows int, m *mixing)
 	// dotRows is how many rows of dy dot takes together at most, and dotPixels how many pixels a block of them has.
 	dotRows, dotPixels int
 	// dot adds Σ dy·x over n pixels to sums[o·len(terms)+t], for rows rows of dy, plane floats apart, and every term t, x

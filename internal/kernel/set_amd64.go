@@ -34,6 +34,13 @@ func assembly() (found []set) {
 				largest: overTerms(largestAVX512), winners: overTerms(winnersAVX512), route: routeBy(routeAVX512),
 			},
 			rows: 12, pixels: 64, tile: 32, long: 1 << 14, accumulate: accumulateAVX512, weightAt: inTurn,
+			mixRows: 20, mix: (mixKernels{
+				{mix4AVX512, mix4ScaledAVX512, mix4CombinedAVX512},
+				{mix8AVX512, mix8ScaledAVX512, mix8CombinedAVX512},
+				{mix12AVX512, mix12ScaledAVX512, mix12CombinedAVX512},
+				{mix16AVX512, mix16ScaledAVX512, mix16CombinedAVX512},
+				{mix20AVX512, mix20ScaledAVX512, mix20CombinedAVX512},
+			}).mix,
 			dotRows: 4, dotPixels: 1024, dot: dotAVX512,
 		})
 	}
@@ -62,6 +69,11 @@ func assembly() (found []set) {
 				largest: overTerms(largestAVX2), winners: overTerms(winnersAVX2), route: routeBy(routeAVX2),
 			},
 			rows: 6, pixels: 64, tile: 16, long: 1 << 14, accumulate: accumulateAVX2, weightAt: inTurn,
+			mixRows: 12, mix: (mixKernels{
+				{mix4AVX2, mix4ScaledAVX2, mix4CombinedAVX2},
+				{mix8AVX2, mix8ScaledAVX2, mix8CombinedAVX2},
+				{mix12AVX2, mix12ScaledAVX2, mix12CombinedAVX2},
+			}).mix,
 			dotRows: 2, dotPixels: 1024, dot: dotAVX2,
 		})
 	}

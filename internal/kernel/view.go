@@ -158,6 +158,16 @@ func (p *source) positive(s *Scratch, set *set, c, at, count int) []float32 {
 	return x
 }
 
+// positiveAll returns such numbers for all pixels.
+func (p *source) positiveAll(s *Scratch, set *set, c channels) []float32 {
+	if p.data == nil || p.direct() {
+		return p.data
+	}
+	x := s.Floats(slotPositive, c.count*c.pixels)
+	p.readAll(set, x)
+	return x
+}
+
 // of returns the coefficient of channel c, or otherwise where there are none.
 func of(coefficients []float32, c int, otherwise float32) float32 {
 	if coefficients == nil {

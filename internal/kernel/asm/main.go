@@ -17,11 +17,13 @@ type target struct {
 	rows    int // most rows of an accumulate tile
 	dotRows int // rows of a dot tile
 	terms   int // columns of a dot tile
+	mixRows int // most rows of a mix tile
+	mixSums int // and its most vectors
 }
 
 var (
-	avx512 = target{"AVX512", 64, 12, 4, 6}
-	avx2   = target{"AVX2", 32, 6, 2, 4}
+	avx512 = target{"AVX512", 64, 12, 4, 6, 20, 24}
+	avx2   = target{"AVX2", 32, 6, 2, 4, 12, 12}
 )
 
 func main() {
@@ -33,6 +35,7 @@ func main() {
 		for rows := 1; rows <= t.dotRows; rows++ {
 			t.dot(rows)
 		}
+		t.mixes()
 		t.passes()
 		t.totals()
 		t.layouts()

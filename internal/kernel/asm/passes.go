@@ -315,12 +315,8 @@ func bases(names []string) map[string]reg.Register {
 // spread loads scalars into all lanes of a vector each.
 func (t target) spread(names []string) (vectors []vector) {
 	for _, name := range names {
-		p, err := Param(name).Resolve()
-		if err != nil {
-			panic(err)
-		}
 		v := t.vector()
-		VBROADCASTSS(p.Addr, v)
+		VBROADCASTSS(address(name), v)
 		vectors = append(vectors, v)
 	}
 	return vectors
