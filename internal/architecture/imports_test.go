@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	},
 
 	"internal/bench": {
-		"bench", "internal/supernet", "internal/policy", "internal/graph", "internal/dataset", "internal/genotype",
+		"bench", "internal/supernet", "internal/policy", "internal/graph", "internal/kernel", "internal/dataset", "internal/genotype",
 		"internal/primitive", "internal/random",
 	},
 	"internal/runs": {"internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder"},

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"nat/bench"
@@ -27,22 +29,35 @@ type Settings struct {
 	Batch            int // images of a step
 	Repeat           int // how often all of the architectures are run
 	Threads          int
-	Operations       bool // time every operation too, which slows the steps a little
+	Kernels          string // the set of kernels, one of kernel.Sets; empty: the fastest
+	Operations       bool   // time every operation too, which slows the steps a little
 }
 
 // Report is what was measured.
 type Report struct {
 	Weights, Policy time.Duration // means of a step
-	Operations      []Operation   // the slowest first
+	Operations      []Operation   // by step, the slowest first
 	Parameters      int           // of the supernet
+	Kernels         string        // the set of kernels
+	Limits          Limits        // measured before and after the steps, the better of both
 }
 
-// Operation is the time that one kind of operation took.
+// Operation is what one kind of operation took in a step. Several networks share what they have in common, so there may be
+// fewer calls than the architectures have operations.
 type Operation struct {
-	Phase string        // "w" or "theta"
-	Name  string        // those of gradients end in -gradient
-	Calls float64       // in a step
-	Time  time.Duration // in a step
+	Phase string // "w" or "theta"
+	Name  string // those of gradients end in -gradient
+	Shape string // of what is computed
+	Calls float64
+	Time  time.Duration
+	FLOPs float64 // additions and multiplications of convolutions, in direct form, and of matrix products
+	Bytes float64 // of the tensors read and written, each counted once
+}
+
+// Limit returns the time that the operation would take if it did nothing but compute at the machine's peak, or move its
+// tensors from and to memory, whichever takes longer.
+func (o Operation) Limit(l Limits) time.Duration {
+	return time.Duration(max(o.FLOPs/l.FLOPs, o.Bytes/l.Bytes) * float64(time.Second))
 }
 
 // seed is that of weights and images. Times depend on neither.
@@ -56,12 +71,16 @@ type benchmark struct {
 	solver     graph.SGD
 	batch      dataset.Batch
 	phase      string // under way
-	operations map[Operation]*total
+	operations map[kind]*total
 }
 
+// kind is what operations are told apart by.
+type kind struct{ phase, name, shape string }
+
 type total struct {
-	calls int
-	time  time.Duration
+	calls        int
+	time         time.Duration
+	flops, bytes int
 }
 
 // Run measures. Progress, if not nil, is told how many of the steps are done. Every architecture is run the same number
@@ -83,7 +102,7 @@ func Run(ctx context.Context, s Settings, progress func(done, total int)) (Repor
 		return Report{}, err
 	}
 	clear(b.operations)
-	r := Report{}
+	r := Report{Kernels: b.device.Kernels(), Limits: limits(b.device.Workers())}
 	steps := s.Repeat * len(entries)
 	for done := range steps {
 		if err := ctx.Err(); err != nil {
@@ -100,6 +119,7 @@ func Run(ctx context.Context, s Settings, progress func(done, total int)) (Repor
 	}
 	r.Weights, r.Policy = r.Weights/time.Duration(steps), r.Policy/time.Duration(steps)
 	r.Operations = b.slowest(steps)
+	r.Limits = r.Limits.or(limits(b.device.Workers()))
 	for _, p := range b.supernet.Parameters() {
 		r.Parameters += len(p.Data)
 	}
@@ -114,8 +134,14 @@ func newBenchmark(s Settings) (*benchmark, error) {
 		return nil, err
 	}
 	net.Initialise(seed)
+	device := graph.NewCPU(s.Threads)
+	if s.Kernels != "" {
+		if device, err = graph.NewCPUOf(s.Threads, s.Kernels); err != nil {
+			return nil, err
+		}
+	}
 	b := &benchmark{
-		settings: s, supernet: net, device: graph.NewCPU(s.Threads), operations: map[Operation]*total{},
+		settings: s, supernet: net, device: device, operations: map[kind]*total{},
 		solver: graph.SGD{Rate: 0.01, Momentum: 0.9, Decay: 3e-4},
 		batch:  dataset.Batch{N: s.Batch, Channels: config.ImageChannels, Height: config.ImageSize, Width: config.ImageSize},
 	}
@@ -157,31 +183,43 @@ func (b *benchmark) stepWeights(g genotype.Genotype) error {
 	start := time.Now()
 	err = graph.Step(&b.solver, used)
 	if b.settings.Operations {
-		b.observe("solver", nil, time.Since(start))
+		b.observe(graph.Observation{Operation: "solver", Took: time.Since(start)})
 	}
 	return err
 }
 
-func (b *benchmark) observe(name string, _ []int, took time.Duration) {
-	key := Operation{Phase: b.phase, Name: name}
+func (b *benchmark) observe(o graph.Observation) {
+	key := kind{b.phase, o.Operation, shapeText(o.Shape)}
 	t := b.operations[key]
 	if t == nil {
 		t = &total{}
 		b.operations[key] = t
 	}
 	t.calls++
-	t.time += took
+	t.time += o.Took
+	t.flops += o.FLOPs
+	t.bytes += o.Bytes
+}
+
+func shapeText(shape []int) string {
+	sizes := make([]string, len(shape))
+	for i, n := range shape {
+		sizes[i] = strconv.Itoa(n)
+	}
+	return strings.Join(sizes, "×")
 }
 
 // slowest returns the operations by the time that they took in a step.
 func (b *benchmark) slowest(steps int) []Operation {
 	var all []Operation
-	for o, t := range b.operations {
-		o.Calls, o.Time = float64(t.calls)/float64(steps), t.time/time.Duration(steps)
-		all = append(all, o)
+	mean := func(sum int) float64 { return float64(sum) / float64(steps) }
+	for k, t := range b.operations {
+		all = append(all, Operation{
+			k.phase, k.name, k.shape, mean(t.calls), t.time / time.Duration(steps), mean(t.flops), mean(t.bytes),
+		})
 	}
 	slices.SortFunc(all, func(a, b Operation) int {
-		return cmp.Or(cmp.Compare(b.Phase, a.Phase), cmp.Compare(b.Time, a.Time), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.Phase, a.Phase), cmp.Compare(b.Time, a.Time), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Shape, b.Shape))
 	})
 	return all
 }

@@ -22,16 +22,23 @@ type benchResult struct {
 	Channels    int              `json:"channels"`
 	Layers      int              `json:"layers"`
 	Repeat      int              `json:"repeat"`
+	Kernels     string           `json:"kernels"`
+	PeakFLOPs   float64          `json:"peak_flops_per_s"`
+	PeakBytes   float64          `json:"peak_bytes_per_s"`
 	Parameters  int              `json:"parameters"`
 	Operations  []benchOperation `json:"operations,omitempty"`
 }
 
-// benchOperation is the time that an operation takes in a step.
+// benchOperation is what an operation takes in a step.
 type benchOperation struct {
 	Phase   string  `json:"phase"`
 	Name    string  `json:"operation"`
+	Shape   string  `json:"shape"`
 	Calls   float64 `json:"calls"`
 	Seconds float64 `json:"seconds"`
+	FLOPs   float64 `json:"flops"`
+	Bytes   float64 `json:"bytes"`
+	Limit   float64 `json:"limit_share"` // the time that the machine's peaks allow, as a share of that taken
 }
 
 // machine is what was measured on.
@@ -63,7 +70,8 @@ for warming up. bench/ in the source has the same for PyTorch. Measure on a quie
 	wholeNumber(flags, &s.Layers, "layers", 8, 1, 100, "cells of the supernet")
 	wholeNumber(flags, &s.Batch, "batch", 64, 1, 1024, "images of a step")
 	wholeNumber(flags, &s.Repeat, "repeat", 3, 1, 1000, "how often the eight entries are run")
-	flags.BoolVar(&s.Operations, "ops", false, "time every kind of operation too")
+	flags.BoolVar(&s.Operations, "ops", false, "time every kind of operation too, and hold it against the machine's limits")
+	choice(flags, &s.Kernels, "kernels", bench.KernelSets()[0], "set of kernels", bench.KernelSets()...)
 	threadsFlag(flags, &s.Threads)
 	jsonFlag(flags, &json)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -87,10 +95,12 @@ func newBenchResult(r bench.Report, s bench.Settings) benchResult {
 	w, theta := r.Weights.Seconds(), r.Policy.Seconds()
 	result := benchResult{
 		float64(s.Batch) / w, float64(s.Batch) / theta, w, theta, thisMachine(),
-		s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Parameters, nil,
+		s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Kernels, r.Limits.FLOPs, r.Limits.Bytes, r.Parameters, nil,
 	}
 	for _, o := range r.Operations {
-		result.Operations = append(result.Operations, benchOperation{o.Phase, o.Name, o.Calls, o.Time.Seconds()})
+		result.Operations = append(result.Operations, benchOperation{
+			o.Phase, o.Name, o.Shape, o.Calls, o.Time.Seconds(), o.FLOPs, o.Bytes, o.Limit(r.Limits).Seconds() / o.Time.Seconds(),
+		})
 	}
 	return result
 }
@@ -101,19 +111,28 @@ func (p *program) printBench(r benchResult) {
 		{"w", fmt.Sprintf("%.3f s", r.WeightsStep), fmt.Sprintf("%.1f", r.WeightsRate)},
 		{"theta", fmt.Sprintf("%.3f s", r.PolicyStep), fmt.Sprintf("%.1f", r.PolicyRate)},
 	})
-	p.print("\nMeans of %d steps with batches of %d, %d channels, %d layers; %d threads of %s (%s, %s).\n",
-		8*r.Repeat, r.Batch, r.Channels, r.Layers, r.Threads, r.Machine.Processor, r.Machine.Platform, r.Machine.Go)
+	p.print("\nMeans of %d steps with batches of %d, %d channels, %d layers; %d threads of %s (%s, %s), %s kernels.\n",
+		8*r.Repeat, r.Batch, r.Channels, r.Layers, r.Threads, r.Machine.Processor, r.Machine.Platform, r.Machine.Go, r.Kernels)
+	p.print("The most that the machine does with them: %.0f GFLOP/s in registers, %.1f GB/s from and to memory.\n",
+		r.PeakFLOPs/1e9, r.PeakBytes/1e9)
 	if len(r.Operations) == 0 {
 		return
 	}
 	steps := map[string]float64{"w": r.WeightsStep, "theta": r.PolicyStep}
-	rows := [][]string{{"step", "operation", "calls", "time", "share"}}
+	rows := [][]string{{"step", "operation", "shape", "calls", "time", "share", "GFLOP/s", "GB/s", "of the limit"}}
 	for _, o := range r.Operations {
+		rate := func(n float64) string {
+			if n == 0 {
+				return ""
+			}
+			return fmt.Sprintf("%6.1f", n/o.Seconds/1e9)
+		}
 		rows = append(rows, []string{
-			o.Phase, o.Name, fmt.Sprintf("%6.1f", o.Calls), fmt.Sprintf("%9.3f ms", 1e3*o.Seconds),
-			fmt.Sprintf("%5.1f %%", 100*o.Seconds/steps[o.Phase]),
+			o.Phase, o.Name, o.Shape, fmt.Sprintf("%6.1f", o.Calls), fmt.Sprintf("%8.3f ms", 1e3*o.Seconds),
+			fmt.Sprintf("%5.1f %%", 100*o.Seconds/steps[o.Phase]), rate(o.FLOPs), rate(o.Bytes), fmt.Sprintf("%3.0f %%", 100*o.Limit),
 		})
 	}
-	p.print("\n")
+	p.print("\nTimes are those of a step. The limit is the time for the operations at the peak, in direct form, or for moving every tensor\n")
+	p.print("once from or to memory, whichever is longer. More than 100 %% are had by Winograd's convolutions and out of caches.\n\n")
 	p.printTable(rows)
 }

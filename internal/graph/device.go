@@ -11,8 +11,17 @@ import (
 type Device struct {
 	workers *kernel.Workers
 	arena   arena
-	// Observe, where set, is told of every step that has run: the node's operation, its value's shape, the time taken.
-	Observe func(operation string, shape []int, took time.Duration)
+	// Observe, where set, is told of every step that has run.
+	Observe func(Observation)
+}
+
+// Observation is what a step of a machine did.
+type Observation struct {
+	Operation string // of a gradient it ends in -gradient
+	Shape     []int  // of the node's value
+	FLOPs     int    // additions and multiplications of convolutions, in direct form, and of matrix products
+	Bytes     int    // of the tensors read and written, each counted once
+	Took      time.Duration
 }
 
 // NewCPU returns a device of so many threads of the processor.

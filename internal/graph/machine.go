@@ -134,10 +134,10 @@ func (m *Machine) RunAll() error {
 }
 
 func (m *Machine) run(s *step) {
-	start := time.Now()
-	s.work.run(m, s)
-	if m.device.Observe != nil {
-		m.device.Observe(operationName(s.node), s.node.Shape(), time.Since(start))
+	if m.device.Observe == nil {
+		s.work.run(m, s)
+	} else {
+		m.observe(s)
 	}
 	for _, id := range s.in {
 		v := &m.values[id]
@@ -156,6 +156,53 @@ func (m *Machine) run(s *step) {
 			m.bases[v.sum] = id
 		}
 	}
+}
+
+// observe runs a step and reports it.
+func (m *Machine) observe(s *step) {
+	o := Observation{Operation: operationName(s.node), Shape: s.node.Shape(), FLOPs: s.flops()}
+	if l, ok := s.work.(Lazy); ok {
+		for _, i := range l.Reads {
+			o.Bytes += m.values[s.in[i]].bytes()
+		}
+	} else {
+		for _, id := range s.in {
+			o.Bytes += m.values[id].bytes()
+		}
+	}
+	start := time.Now()
+	s.work.run(m, s)
+	o.Took = time.Since(start)
+	if _, ok := s.work.(Lazy); !ok {
+		for _, id := range s.out {
+			if id >= 0 {
+				o.Bytes += m.values[id].bytes()
+			}
+		}
+	}
+	m.device.Observe(o)
+}
+
+// flops returns what a step computes: a gradient by each of x and weights costs what the value costs.
+func (s *step) flops() int {
+	o, ok := s.node.Op().(*op)
+	switch {
+	case !ok || o.of == nil:
+		return 0
+	case o.of != o:
+		return o.of.backward.FLOPs * min(2, len(s.wanted()))
+	}
+	return o.backward.FLOPs
+}
+
+// wanted returns the outs that are needed.
+func (s *step) wanted() (ids []int64) {
+	for _, id := range s.out {
+		if id >= 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // Reset does nothing: after a run the machine holds no memory of the arena.

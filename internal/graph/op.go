@@ -24,6 +24,8 @@ type Operation struct {
 	InPlace []int
 	// Moments says that what is saved first are the moments of the value [N, C, H, W], as kernel has them.
 	Moments bool
+	// FLOPs is how many additions and multiplications Forward takes, where that says something about its time.
+	FLOPs int
 	// Constant says that no gradient flows through the value.
 	Constant bool
 
@@ -53,6 +55,7 @@ type op struct {
 	inPlace []int // inputs whose memory that may take over
 	slot    bool  // nothing to run: the value is result number out of the only input's work
 
+	of              *op        // whose value or gradient the work computes
 	backward        *Operation // nil of a gradient and of a slot
 	saved           gorgonia.Nodes
 	differentiable  []bool         // by input: does it depend on a parameter?
@@ -67,6 +70,7 @@ func (g *Graph) Apply(operation Operation, inputs ...*Node) *Node {
 		work: operation.Forward, outs: 1 + len(operation.Saved), inPlace: operation.InPlace, shape: operation.Shape,
 		backward: &operation, inputs: inputs,
 	}
+	o.of = o
 	for _, n := range inputs {
 		depends := g.parameters[n] != nil
 		if before, ok := n.Op().(*op); ok {
@@ -122,7 +126,7 @@ func (o *op) SymDiff(_ gorgonia.Nodes, value, gradient *Node) (gorgonia.Nodes, e
 
 // addBackward adds the node that computes all gradients and has the one by input i for its value.
 func (o *op) addBackward(i int, shape tensor.Shape, value, gradient *Node) *Node {
-	b := &op{work: o.backward.Backward, outs: len(o.inputs), out: i, shape: shape}
+	b := &op{of: o, work: o.backward.Backward, outs: len(o.inputs), out: i, shape: shape}
 	for _, read := range o.backward.Reads {
 		b.inputs = append(b.inputs, o.inputs[read])
 	}

@@ -31,6 +31,7 @@ func (g *Graph) Conv(x, weights *Node, c Convolution) *Node {
 		Shape:   []int{shape.N, shape.Co, shape.OH, shape.OW},
 		Saved:   [][]int{{shape.N, shape.Co, 2}},
 		Moments: true,
+		FLOPs:   flops(shape),
 		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
 			kernel.ConvForward(d.workers, out[0], out[1].Data, in[0], in[1].Data, shape)
 		}),
@@ -53,6 +54,15 @@ func (c Convolution) of(xs, ws tensor.Shape) kernel.Conv {
 	}
 }
 
+// flops returns how many additions and multiplications a convolution takes in direct form.
+func flops(c kernel.Conv) int {
+	terms := c.Ci * c.KH * c.KW
+	if c.Depthwise {
+		terms = c.KH * c.KW
+	}
+	return 2 * c.N * c.Co * c.OH * c.OW * terms
+}
+
 // Separable is a depthwise convolution of x [N, C, H, W] with depthwise [C, 1, KH, KW], and a pointwise one of its result
 // with pointwise [Co, C, 1, 1], into [N, Co, OH, OW].
 func (g *Graph) Separable(x, depthwise, pointwise *Node, c Convolution) *Node {
@@ -64,6 +74,7 @@ func (g *Graph) Separable(x, depthwise, pointwise *Node, c Convolution) *Node {
 		Shape:   []int{first.N, second.Co, c.OH, c.OW},
 		Saved:   [][]int{{first.N, second.Co, 2}},
 		Moments: true,
+		FLOPs:   flops(first) + flops(second),
 		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
 			kernel.SeparableForward(d.workers, out[0], out[1].Data, in[0], in[1].Data, in[2].Data, first, second)
 		}),
@@ -138,7 +149,7 @@ func (g *Graph) norm(x *Node, mean, variance []float32) *Node {
 		},
 		Reads: []int{0},
 		Backward: Lazy{
-			Coefficients: 3 * c, Plain: []int{2}, Views: []int{0, 2},
+			Coefficients: 3 * c, Plain: []int{2}, Views: []int{0, 2}, Reads: []int{0, 2},
 			Do: func(d *Device, in []kernel.View, k []float32, out []kernel.View) {
 				value, dy := in[0], in[2]
 				value.Scale, value.Shift = in[1].Data[:c], in[1].Data[c:2*c]
@@ -250,6 +261,7 @@ func (g *Graph) MatMul(a, b, bias *Node, transposeB bool) *Node {
 	return g.Apply(Operation{
 		Name:  "matmul",
 		Shape: []int{m, n},
+		FLOPs: 2 * m * k * n,
 		Forward: Kernel(func(d *Device, in, out [][]float32) {
 			var add []float32
 			if bias != nil {

@@ -45,6 +45,15 @@ func (v *value) shape() kernel.Norm { return kernel.Norm{N: v.n, C: v.channels, 
 
 func (v *value) size() int { return v.n * v.channels * v.pixels }
 
+// bytes returns how much there is to read, or to write: a value that was added to another is written after reading that.
+func (v *value) bytes() int {
+	size := 4 * v.size()
+	if v.view.Other != nil || v.merged {
+		return 2 * size
+	}
+	return size
+}
+
 // wanted tells whether anybody reads the value.
 func (v *value) wanted() bool { return v.readers > 0 || v.lent }
 

@@ -24,6 +24,8 @@ type Lazy struct {
 	Coefficients int
 	// Plain lists the inputs that must be memory as it is, Views those whose memory the outs lie in.
 	Plain, Views []int
+	// Reads lists those whose numbers Do reads.
+	Reads []int
 	// Apart says that no two outs share memory, so that what reads one may overwrite it.
 	Apart bool
 }

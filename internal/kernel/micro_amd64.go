@@ -309,6 +309,9 @@ func winnersAVX512(y *float32, n int, x *float32, terms *int, count int)
 //go:noescape
 func routeAVX512(y *float32, n int, dy *float32, winners *float32, terms *int, taps *float32, count int)
 
+// multiplyAddAVX512 multiplies and adds as many vectors as independent registers hold, rounds times.
+func multiplyAddAVX512(rounds int)
+
 // accumulate1AVX2 computes n pixels of 1 rows, plane floats apart: y[o·plane+j] = Σ k[t·1+o]·x[terms[t]+j].
 //
 //go:noescape
@@ -543,3 +546,6 @@ func winnersAVX2(y *float32, n int, x *float32, terms *int, count int)
 //
 //go:noescape
 func routeAVX2(y *float32, n int, dy *float32, winners *float32, terms *int, taps *float32, count int)
+
+// multiplyAddAVX2 multiplies and adds as many vectors as independent registers hold, rounds times.
+func multiplyAddAVX2(rounds int)

@@ -29,6 +29,9 @@ type set struct {
 	// mixRows is how many rows mix computes at most, 0 if the set has none.
 	mixRows int
 	mix     func(rows int, m *mixing)
+	// multiplyAdd computes so many rounds of multiplyAdds independent sums of products in registers.
+	multiplyAdd  func(rounds int)
+	multiplyAdds int
 	// dotRows is how many rows of dy dot takes together at most, and dotPixels how many pixels a block of them has.
 	dotRows, dotPixels int
 	// dot adds Σ dy·x over n pixels to sums[o·len(terms)+t], for rows rows of dy, plane floats apart, and every term t, x
@@ -40,6 +43,7 @@ type set struct {
 var portable = set{
 	name: "portable", passes: portablePasses, copies: portableCopies, maxima: portableMaxima,
 	rows: 2, pixels: 256, long: 256, dotRows: 2, dotPixels: 256,
+	multiplyAdd: portableMultiplyAdd, multiplyAdds: portableMultiplyAdds,
 	accumulate: func(y []float32, plane, n int, x []float32, terms []int, k []float32, rows int) {
 		if rows == 2 {
 			accumulate2(y[:n], y[plane:][:n], x, terms, k)

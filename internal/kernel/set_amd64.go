@@ -42,6 +42,7 @@ func assembly() (found []set) {
 				{mix20AVX512, mix20ScaledAVX512, mix20CombinedAVX512},
 			}).mix,
 			dotRows: 4, dotPixels: 1024, dot: dotAVX512,
+			multiplyAdd: multiplyAddAVX512, multiplyAdds: 22 * 16,
 		})
 	}
 	if x.HasAVX2 && x.HasFMA && x.HasBMI2 {
@@ -75,6 +76,7 @@ func assembly() (found []set) {
 				{mix12AVX2, mix12ScaledAVX2, mix12CombinedAVX2},
 			}).mix,
 			dotRows: 2, dotPixels: 1024, dot: dotAVX2,
+			multiplyAdd: multiplyAddAVX2, multiplyAdds: 10 * 8,
 		})
 	}
 	return found

@@ -40,6 +40,7 @@ func main() {
 		t.totals()
 		t.layouts()
 		t.pools()
+		t.peak()
 	}
 	Generate()
 }
