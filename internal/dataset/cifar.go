@@ -51,6 +51,14 @@ func binaryLayout() layout {
 
 func layouts() []layout { return []layout{binaryLayout(), pythonLayout()} }
 
+// publishedNames are the names that folders and archives of CIFAR-10 are published by.
+func publishedNames() (names []string) {
+	for _, l := range layouts() {
+		names = append(names, l.folder, l.archive)
+	}
+	return names
+}
+
 func (l layout) trainingFile(i int) string { return fmt.Sprintf("data_batch_%d%s", i+1, l.suffix) }
 
 func (l layout) testFile() string { return "test_batch" + l.suffix }

@@ -282,7 +282,7 @@ func TestOpenNothing(t *testing.T) {
 		want    string
 	}{
 		{OpenOptions{Data: filepath.Join(empty, "none")}, "no data set: stat"},
-		{OpenOptions{Data: empty}, "expected one of cifar-10-batches-bin, cifar-10-binary.tar.gz, cifar-10-batches-py"},
+		{OpenOptions{Data: empty}, "one of cifar-10-batches-bin, cifar-10-binary.tar.gz, cifar-10-batches-py"},
 		{OpenOptions{Cache: empty}, "nat download (NAT_CIFAR10_URL names a mirror), or give --data DIR, or --data sample"},
 	} {
 		_, err := Open(t.Context(), c.options)

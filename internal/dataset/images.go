@@ -129,8 +129,9 @@ func (m *Images) hashes() []digest {
 // sortCanonically puts the images into canonical order, ascending by hash (spec 7), without holding them twice.
 func (m *Images) sortCanonically() {
 	digests := m.hashes()
+	m.digests = digests
 	source := ascending(m.Len()) // which image comes to place i
-	slices.SortFunc(source, func(a, b int) int { return bytes.Compare(digests[a][:], digests[b][:]) })
+	m.sortIndices(source)
 
 	sorted := make([]digest, m.Len())
 	for i, from := range source {
@@ -138,6 +139,11 @@ func (m *Images) sortCanonically() {
 	}
 	m.permute(source)
 	m.digests = sorted
+}
+
+// sortIndices puts indices of images, whose digests are known, into canonical order.
+func (m *Images) sortIndices(indices []int) {
+	slices.SortFunc(indices, func(a, b int) int { return bytes.Compare(m.digests[a][:], m.digests[b][:]) })
 }
 
 // permute moves image source[i] to place i, cycle by cycle. It uses source up.

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 )
 
 // SampleName names the embedded sample where a data set is asked for.
@@ -19,15 +19,19 @@ const cifar10Name = "cifar10"
 type Set struct {
 	Name        string
 	Train, Test *Images
+	Validation  *Images  // held out beside Test, of image folders that have both; else nil
+	Remarks     []string // what to know of how an image folder was read, a line each
 
 	selection *Images // of the embedded sample only: what the set it was taken from selects, in split order
 }
 
 // OpenOptions say which data set to open.
 type OpenOptions struct {
-	// Data is a folder that holds CIFAR-10 in either layout, that folder's parent, an archive as published, SampleName, or
-	// empty for the user's cache.
+	// Data is a folder that holds CIFAR-10 in either layout, that folder's parent, an archive as published, a folder of
+	// picture files, SampleName, or empty for the user's cache.
 	Data string
+	// Folder says how to read a folder of picture files; other sets allow none of it.
+	Folder FolderOptions
 	// Cache is the folder of the user's cache; empty means CacheFolder.
 	Cache string
 	// Download, where given, fetches what the cache lacks, into the cache; its Folder is ignored. Otherwise nothing uses
@@ -36,15 +40,44 @@ type OpenOptions struct {
 }
 
 // Open reads a data set.
-func Open(ctx context.Context, o OpenOptions) (*Set, error) {
+func Open(ctx context.Context, o OpenOptions) (set *Set, err error) {
 	switch o.Data {
 	case SampleName:
-		return Sample()
+		set, err = Sample()
 	case "":
-		return openCache(ctx, o)
+		set, err = openCache(ctx, o)
 	default:
-		return openPath(ctx, o.Data)
+		if _, published := locate(o.Data); !published && isFolder(o.Data) {
+			cache, err := o.cacheFolder()
+			if err != nil {
+				cache = "" // what is measured can be kept in the folder
+			}
+			return openFolder(ctx, o.Data, cache, o.Folder)
+		}
+		set, err = openPath(ctx, o.Data)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return set, o.Folder.agree(set)
+}
+
+// agree checks that options for image folders don't contradict a set that isn't one.
+func (o FolderOptions) agree(s *Set) error {
+	if o.ImageSize != 0 && o.ImageSize != s.Train.Height {
+		return fmt.Errorf("the images of %s have %d×%d pixels: leave --image-size out", s.Name, s.Train.Height, s.Train.Width)
+	}
+	if o.Classes != nil && !slices.Equal(o.Classes, s.Train.Classes) {
+		return fmt.Errorf("the classes of %s are %s: leave --classes out", s.Name, enumerate(s.Train.Classes))
+	}
+	return nil
+}
+
+func (o OpenOptions) cacheFolder() (string, error) {
+	if o.Cache != "" {
+		return o.Cache, nil
+	}
+	return CacheFolder()
 }
 
 // CacheFolder is where downloads are kept: nat in the user's cache folder.
@@ -57,12 +90,9 @@ func CacheFolder() (string, error) {
 }
 
 func openCache(ctx context.Context, o OpenOptions) (*Set, error) {
-	cache := o.Cache
-	if cache == "" {
-		var err error
-		if cache, err = CacheFolder(); err != nil {
-			return nil, err
-		}
+	cache, err := o.cacheFolder()
+	if err != nil {
+		return nil, err
 	}
 	if found, ok := locate(cache); ok {
 		return found.read(ctx)
@@ -84,14 +114,11 @@ func openPath(ctx context.Context, path string) (*Set, error) {
 	if found, ok := locate(path); ok {
 		return found.read(ctx)
 	}
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("no data set: %w (--data names a folder or archive of CIFAR-10, or %s)", err, SampleName)
+	_, err := os.Stat(path)
+	if err == nil {
+		err = fmt.Errorf("%s is neither a folder nor a file", path)
 	}
-	var expected []string
-	for _, l := range layouts() {
-		expected = append(expected, l.folder, l.archive)
-	}
-	return nil, fmt.Errorf("no CIFAR-10 in %s: expected one of %s there (nat download fetches it)", path, strings.Join(expected, ", "))
+	return nil, fmt.Errorf("no data set: %w (--data names a folder of images or of CIFAR-10, an archive of it, or %s)", err, SampleName)
 }
 
 // A location is where a set's files were found: a folder of a known layout, or an archive.
@@ -139,6 +166,11 @@ func locate(path string) (location, bool) {
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // readFolder reads a set from the folder of its files.

@@ -30,14 +30,21 @@ type SelectionRequest struct {
 	TrainedOn string
 }
 
-// Selection gives the first images of the θ part in split order (spec 8), fewer where the part is smaller. The warning
-// is empty or one line: why the images may not be held out, or that they are fewer.
+// Selection gives the first images of the θ part in split order (spec 8), fewer where the part is smaller; of a set with
+// validation images of its own, the first of those. The warning is empty or one line: why the images may not be held out,
+// or that they are fewer.
 func (s *Set) Selection(r SelectionRequest) (images *Images, warning string, err error) {
 	if r.Images < 0 {
 		return nil, "", fmt.Errorf("%d selection images: give a number above 0, or 0 for all", r.Images)
 	}
 	if !(r.Portion > 0 && r.Portion < 1) {
 		return nil, "", fmt.Errorf("a train portion of %v leaves no images on one side: give a number between 0 and 1", r.Portion)
+	}
+	if s.Validation != nil {
+		if r.Images > s.Validation.Len() {
+			warning = s.fewer(s.Validation.Len(), r.Images)
+		}
+		return s.Validation.First(r.Images), warning, nil
 	}
 	if s.selection != nil && r.TrainedOn != s.Train.Fingerprint() {
 		return s.storedSelection(r)
@@ -51,9 +58,13 @@ func (s *Set) Selection(r SelectionRequest) (images *Images, warning string, err
 			s.Name, s.Train.Len(), r.Portion)
 	}
 	if r.Images > len(policy) {
-		warning = fmt.Sprintf("%s holds out %d images, not %d: choosing on those", s.Name, len(policy), r.Images)
+		warning = s.fewer(len(policy), r.Images)
 	} else if r.Images > 0 {
 		policy = policy[:r.Images]
 	}
 	return s.Train.Select(policy), warning, nil
+}
+
+func (s *Set) fewer(there, asked int) string {
+	return fmt.Sprintf("%s holds out %d images, not %d: choosing on those", s.Name, there, asked)
 }

@@ -73,6 +73,9 @@ func (e *evaluation) accuracies(ctx context.Context, all []genotype.Genotype, im
 			}
 		}
 	}
+	if err := loader.Err(); err != nil {
+		return nil, err
+	}
 	accuracies := make([]Accuracy, len(all))
 	for i, g := range all {
 		accuracies[i] = measured[asSeen(g)]

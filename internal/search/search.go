@@ -91,7 +91,7 @@ func (s *Search) load() error {
 	}
 	for phase, part := range [][]int{dataset.Weights: weights, dataset.Policy: theta} {
 		s.loaders[phase] = dataset.NewLoader(train, dataset.LoaderOptions{
-			Indices: part, BatchSize: o.BatchSize, Shuffle: true, Augmentation: dataset.CropAndFlip(), Seed: o.Seed,
+			Indices: part, BatchSize: o.BatchSize, Shuffle: true, Augmentation: dataset.AugmentationFor(train), Seed: o.Seed,
 			Phase: dataset.Phase(phase),
 		})
 	}
@@ -154,6 +154,9 @@ func (s *Search) runPhase(ctx context.Context) error {
 		if err := s.afterStep(loader); err != nil {
 			return err
 		}
+	}
+	if err := loader.Err(); err != nil {
+		return err
 	}
 	if at.Step < loader.Batches() {
 		return ctx.Err()
