@@ -33,7 +33,12 @@ var allowed = map[string][]string{
 		"bench", "internal/supernet", "internal/policy", "internal/graph", "internal/kernel", "internal/dataset", "internal/genotype",
 		"internal/primitive", "internal/random",
 	},
-	"internal/runs": {"internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder"},
+	"internal/train": {
+		"internal/runs", "internal/network", "internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder",
+		"internal/genotype", "internal/random",
+	},
+	"internal/runs":          {"internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder"},
+	"internal/runs/runstest": {"internal/dataset", "internal/runfolder"},
 	"internal/search": {
 		"internal/runs",
 		"internal/derive", "internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy",
@@ -56,7 +61,7 @@ var allowed = map[string][]string{
 		"internal/primitive", "internal/random",
 	},
 	"internal/network": {
-		"internal/block", "internal/graph", "internal/kernel", "internal/dataset", "internal/genotype",
+		"internal/block", "internal/graph", "internal/kernel", "internal/dataset", "internal/checkpoint", "internal/genotype",
 		"internal/primitive", "internal/random",
 	},
 	"internal/policy": {

@@ -12,6 +12,19 @@ func (g Genotype) String() string {
 		edgeList(g.Normal), concatList(g.Normal), edgeList(g.Reduce), concatList(g.Reduce))
 }
 
+// MarshalText returns what String does: JSON holds genotypes so.
+func (g Genotype) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
+
+// UnmarshalText reads a text that holds one genotype, in any form.
+func (g *Genotype) UnmarshalText(text []byte) error {
+	file, err := Parse("genotype", string(text))
+	if err != nil {
+		return err
+	}
+	*g, _, err = file.Only()
+	return err
+}
+
 // Define returns the definition NAME = Genotype(…) as users write it, or the expression alone where there is no name.
 func (g Genotype) Define() string {
 	if g.Name == "" {

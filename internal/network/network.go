@@ -33,10 +33,26 @@ type cellBlocks struct {
 	edges      []part // of the design's edges; without a block for null
 }
 
+// maxParameters bounds a network to what its gradients and momentum can be held for, in 3 GiB.
+const maxParameters = 1 << 28
+
+// CheckParameters refuses a network that is too large to be held and trained.
+func CheckParameters(c Cost, s Size) error {
+	if c.Parameters > maxParameters {
+		return fmt.Errorf("a network of %d channels and %d layers has %d parameters: more than %d can't be trained",
+			s.Channels, s.Layers, c.Parameters, maxParameters)
+	}
+	return nil
+}
+
 // New returns the network of an architecture, whose weights are zero; Initialise draws them. It fails for sizes outside the
 // limits, and for a 2x2 pool where it does not fit.
 func New(g genotype.Genotype, s Size) (*Network, error) {
-	if _, err := CostOf(g, s); err != nil {
+	cost, err := CostOf(g, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckParameters(cost, s); err != nil {
 		return nil, err
 	}
 	n := &Network{architecture: g, size: s}

@@ -51,12 +51,8 @@ func fromGolden(t *testing.T, f *golden.File, name string, stem Stem, shared []f
 		}
 		return n
 	}
-	parsed, err := genotype.Parse("golden", f.Metadata[name+"/genotype"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, _, err := parsed.Only()
-	if err != nil {
+	var g genotype.Genotype
+	if err := g.UnmarshalText([]byte(f.Metadata[name+"/genotype"])); err != nil {
 		t.Fatal(err)
 	}
 	size := Size{stem, number("init_channels"), number("layers"), number("num_classes"), number("image_size")}

@@ -20,6 +20,33 @@ const (
 	LargeStem
 )
 
+// String returns the stem's name in files.
+func (s Stem) String() string {
+	if s == LargeStem {
+		return "large"
+	}
+	return "small"
+}
+
+// ParseStem reads what String writes.
+func ParseStem(name string) (Stem, error) {
+	for _, s := range []Stem{SmallStem, LargeStem} {
+		if s.String() == name {
+			return s, nil
+		}
+	}
+	return 0, fmt.Errorf("stem %q is unknown: it is %s or %s", name, SmallStem, LargeStem)
+}
+
+// MarshalText writes the stem's name.
+func (s Stem) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (s *Stem) UnmarshalText(text []byte) (err error) {
+	*s, err = ParseStem(string(text))
+	return err
+}
+
 // Size is everything that an architecture does not say about its network.
 type Size struct {
 	Stem      Stem

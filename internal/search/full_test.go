@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"nat/internal/runfolder"
+	"nat/internal/runs/runstest"
 	"nat/internal/supernet"
 )
 
@@ -32,7 +33,7 @@ func TestFullDisk(t *testing.T) {
 	w := &watcher{}
 	w.at = func(int) {
 		if info, err := os.Stat(latest); err == nil && before == nil {
-			before = read(t, latest)
+			before = runstest.Read(t, latest)
 			full := room
 			full.Cur = uint64(info.Size() / 2)
 			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
@@ -47,7 +48,7 @@ func TestFullDisk(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "latest.safetensors cannot be written: ") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v", err)
 	}
-	if !bytes.Equal(read(t, latest), before) {
+	if !bytes.Equal(runstest.Read(t, latest), before) {
 		t.Error("the checkpoint before was touched")
 	}
 	if left, _ := filepath.Glob(filepath.Join(folder, ".*")); len(left) > 0 {

@@ -3,7 +3,6 @@ package search
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,29 +18,9 @@ import (
 	"nat/internal/dataset"
 	"nat/internal/graph"
 	"nat/internal/runfolder"
+	"nat/internal/runs/runstest"
 	"nat/internal/supernet"
 )
-
-// images returns a small data set whose four classes differ in colour and in where they are bright.
-func images(n int) *dataset.Images {
-	m := &dataset.Images{
-		Name: "synthetic", Classes: []string{"a", "b", "c", "d"}, Channels: 3, Height: 8, Width: 8,
-		Mean: []float64{0.5, 0.5, 0.5}, Std: []float64{0.25, 0.25, 0.25},
-	}
-	random := rand.New(rand.NewPCG(1, 2))
-	for i := range n {
-		label := i % len(m.Classes)
-		m.Labels = append(m.Labels, uint16(label))
-		for p := range 3 * 8 * 8 {
-			level := 60
-			if p/64 == label || label == 3 && p%64 < 32 {
-				level = 180
-			}
-			m.Pixels = append(m.Pixels, byte(level+random.IntN(60)))
-		}
-	}
-	return m
-}
 
 // tiny returns settings of a search that takes a fraction of a second an epoch.
 func tiny(t supernet.OpType) Options {
@@ -78,7 +57,7 @@ type setting struct {
 }
 
 func newSetting(t supernet.OpType) setting {
-	return setting{tiny(t), 1, &dataset.Set{Name: "synthetic", Train: images(72), Test: images(8)}}
+	return setting{tiny(t), 1, &dataset.Set{Name: "synthetic", Train: runstest.Images(72), Test: runstest.Images(8)}}
 }
 
 func (s setting) resources(t *testing.T, w *watcher) Resources {
@@ -119,66 +98,12 @@ func (s setting) complete(t *testing.T) string {
 // compare checks that two run folders hold the same, but for times and what a config says of the command.
 func compare(t *testing.T, got, want string) {
 	t.Helper()
-	names := []string{runfolder.LatestName, runfolder.BestName}
 	trials, err := fs.Glob(os.DirFS(want), "genotypes/*")
 	if err != nil || len(trials) == 0 {
 		t.Errorf("no genotypes (error %v)", err)
 	}
-	for _, name := range append(names, trials...) {
-		if !bytes.Equal(read(t, got, name), read(t, want, name)) {
-			t.Errorf("%s differs", name)
-		}
-	}
-	if g, w := metrics(t, got), metrics(t, want); !slices.Equal(g, w) {
-		t.Errorf("the metrics differ:\n%s\n\nwant\n%s", strings.Join(g, "\n"), strings.Join(w, "\n"))
-	}
-	checkSteps(t, got)
-}
-
-// checkSteps checks that the steps of every plot in TensorBoard increase.
-func checkSteps(t *testing.T, folder string) {
-	t.Helper()
-	last := map[string]int64{}
-	for line := range strings.Lines(string(read(t, folder, "metrics.jsonl"))) {
-		var r Record
-		if err := json.Unmarshal([]byte(line), &r); err != nil {
-			t.Fatal(err)
-		}
-		scalars, _, step := r.Scalars()
-		for _, s := range scalars {
-			if step <= last[s.Tag] {
-				t.Errorf("%s: step %d behind step %d", s.Tag, step, last[s.Tag])
-			}
-			last[s.Tag] = step
-		}
-	}
-}
-
-func read(t *testing.T, elements ...string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(elements...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-// metrics returns the lines of a run's metrics without their timing.
-func metrics(t *testing.T, folder string) (lines []string) {
-	t.Helper()
-	for line := range strings.Lines(string(read(t, folder, "metrics.jsonl"))) {
-		var fields map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(line), &fields); err != nil {
-			t.Fatal(err)
-		}
-		delete(fields, "timing")
-		text, err := json.Marshal(fields)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines = append(lines, string(text))
-	}
-	return lines
+	runstest.Compare(t, got, want, trials...)
+	runstest.CheckSteps[Record](t, got)
 }
 
 // TestSearchLearns runs a whole search of each op type to its last line, and looks at what it logged.
@@ -186,7 +111,7 @@ func TestSearchLearns(t *testing.T) {
 	for _, opType := range []supernet.OpType{supernet.FullyConcat, supernet.LooseEnd} {
 		t.Run(string(opType), func(t *testing.T) {
 			s := newSetting(opType)
-			s.data.Train = images(1600)
+			s.data.Train = runstest.Images(1600)
 			s.options.Epochs, s.options.Supernet.Channels, s.options.Trials.Every = 2, 4, 4
 			s.options.BatchSize, s.options.Weights.Rate, s.options.Weights.RateMin = 16, 0.03, 0.03
 			w := &watcher{}
@@ -237,7 +162,7 @@ func TestSameSeedSameBits(t *testing.T) {
 	s.threads = 2
 	compare(t, s.complete(t), first)
 	s.options.Seed++
-	if bytes.Equal(read(t, s.complete(t), runfolder.LatestName), read(t, first, runfolder.LatestName)) {
+	if bytes.Equal(runstest.Read(t, s.complete(t), runfolder.LatestName), runstest.Read(t, first, runfolder.LatestName)) {
 		t.Error("another seed gives the same checkpoint")
 	}
 }
@@ -245,10 +170,10 @@ func TestSameSeedSameBits(t *testing.T) {
 // TestStoppedAndResumed stops a search cleanly at random steps of both phases until it is done.
 func TestStoppedAndResumed(t *testing.T) {
 	s := newSetting(supernet.LooseEnd)
-	s.data.Train = images(150) // enough for lines of the metrics amid the phases
+	s.data.Train = runstest.Images(150) // enough for lines of the metrics amid the phases
 	s.options.BatchSize, s.options.Epochs = 1, 2
 	want := s.complete(t)
-	if text := string(read(t, want, "metrics.jsonl")); strings.Count(text, `"kind":"step"`) != 2*2 {
+	if text := string(runstest.Read(t, want, "metrics.jsonl")); strings.Count(text, `"kind":"step"`) != 2*2 {
 		t.Errorf("no lines amid the phases:\n%s", text)
 	}
 	folder := filepath.Join(t.TempDir(), "run")
@@ -312,25 +237,12 @@ func TestKilledAndResumed(t *testing.T) {
 			if err := search.Close(); err != nil {
 				t.Fatal(err)
 			}
-			appendTorn(t, copied)
+			runstest.AppendTorn(t, copied)
 			if err := s.run(t.Context(), t, copied, &watcher{}); err != nil {
 				t.Fatal(err)
 			}
 			compare(t, copied, want)
 		}
-	}
-}
-
-// appendTorn adds the beginning of a line to the metrics, as a crash may leave it.
-func appendTorn(t *testing.T, folder string) {
-	t.Helper()
-	f, err := os.OpenFile(filepath.Join(folder, "metrics.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
-	if err == nil {
-		_, err = f.WriteString(`{"kind":"st`)
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -568,7 +480,7 @@ func TestRefusals(t *testing.T) {
 	if _, err := Resume(t.TempDir(), 3, s.resources(t, &watcher{})); err == nil || !strings.Contains(err.Error(), "not the folder of a run") {
 		t.Errorf("an empty folder: error %v", err)
 	}
-	s.data = &dataset.Set{Name: "other", Train: images(80), Test: images(8)}
+	s.data = &dataset.Set{Name: "other", Train: runstest.Images(80), Test: runstest.Images(8)}
 	if _, err := Resume(done, 3, s.resources(t, &watcher{})); err == nil || !strings.Contains(err.Error(), "other training images") {
 		t.Errorf("other data: error %v", err)
 	}

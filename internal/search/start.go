@@ -17,9 +17,6 @@ type Config = runs.Config[Options]
 // ReadConfig reads the config of the run in a folder.
 func ReadConfig(path string) (Config, error) { return runs.ReadConfig[Options](path) }
 
-// runsFolder is where runs go that get no folder of their own.
-const runsFolder = "runs"
-
 // Start begins a search in a new run folder, path, or the next runs/search-N if path is empty.
 func Start(path string, o Options, r Resources) (*Search, error) {
 	m, err := newModel(o)
@@ -35,7 +32,7 @@ func Start(path string, o Options, r Resources) (*Search, error) {
 		return nil, err
 	}
 	if path == "" {
-		s.folder, err = runfolder.CreateNext(runsFolder, "search", config)
+		s.folder, err = runfolder.CreateNext(runs.Folder, "search", config)
 	} else {
 		s.folder, err = runfolder.Create(filepath.Clean(path), config)
 	}

@@ -12,6 +12,9 @@ import (
 	"nat/internal/runfolder"
 )
 
+// Folder is where runs go that get no folder of their own.
+const Folder = "runs"
+
 // Provenance says where a run's numbers come from.
 type Provenance struct {
 	Version string   `json:"version"` // of this program
