@@ -3,11 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
-	"runtime/debug"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -15,20 +11,14 @@ import (
 	"nat/internal/dataset"
 	"nat/internal/genotype"
 	"nat/internal/graph"
-	"nat/internal/runs"
 	"nat/internal/search"
 	"nat/internal/supernet"
 )
 
 // searchSettings are the flags of nat search.
 type searchSettings struct {
-	options           search.Options // Supernet.OpType and Supernet.Nodes are zero where they aren't given
-	data, url         string
-	save, resume      string
-	maxHours          float64
-	checkpointMinutes float64
-	threads           int
-	json              bool
+	runFlags
+	options search.Options // Supernet.OpType and Supernet.Nodes are zero where they aren't given
 }
 
 func (p *program) searchCommand() *cobra.Command {
@@ -50,7 +40,8 @@ there are other kernels, up to rounding. Of its settings only --epochs may then 
   nat search --resume runs/small --epochs 40`,
 		Args: noArgumentsBut(entropyFlag),
 	}
-	s.define(c.Flags())
+	defineOptions(c.Flags(), &s.options)
+	s.runFlags.define(c.Flags(), "search")
 	p.acceptPublished(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := exclusive(c, "save", "resume"); err != nil {
@@ -62,18 +53,6 @@ there are other kernels, up to rounding. Of its settings only --epochs may then 
 		return p.startSearch(c, s)
 	}
 	return c
-}
-
-func (s *searchSettings) define(flags *pflag.FlagSet) {
-	defineOptions(flags, &s.options)
-	flags.StringVar(&s.data, "data", "", "`folder` or archive of CIFAR-10, or sample for the embedded sample, instead of the user's cache")
-	flags.StringVar(&s.url, "url", "", "`address` to download CIFAR-10 from where the cache lacks it; so does "+dataset.URLVariable)
-	flags.StringVar(&s.save, "save", "", "run `folder`, which must not exist, instead of the next runs/search-N")
-	flags.StringVar(&s.resume, "resume", "", "run `folder` to continue")
-	realNumber(flags, &s.maxHours, "max-hours", 0, 0, 1e6, "hours after which to stop with a checkpoint; 0: never")
-	realNumber(flags, &s.checkpointMinutes, "checkpoint-minutes", 5, 0, 1e6, "minutes between checkpoints within an epoch; 0: none there")
-	threadsFlag(flags, &s.threads)
-	jsonFlag(flags, &s.json)
 }
 
 // defineOptions defines the flags that a search's result depends on, and sets their published defaults.
@@ -139,9 +118,6 @@ func alias(flags *pflag.FlagSet, name, other string) {
 	flags.AddFlag(&f)
 }
 
-// garbagePercent is how much garbage there may be, in percent of what lives, while a search runs.
-const garbagePercent = 8
-
 // startSearch begins a search in a new run folder.
 func (p *program) startSearch(c *cobra.Command, s searchSettings) error {
 	o := s.options
@@ -154,7 +130,7 @@ func (p *program) startSearch(c *cobra.Command, s searchSettings) error {
 	if err := o.Validate(); err != nil {
 		return usagef(c, "%s", err)
 	}
-	set, err := p.searchData(c.Context(), s)
+	set, err := p.openData(c.Context(), s.dataFlags)
 	if err != nil {
 		return err
 	}
@@ -170,14 +146,12 @@ func (p *program) resumeSearch(c *cobra.Command, s searchSettings) error {
 	if err != nil {
 		return err
 	}
-	epochs, err := agree(c, config.Settings)
+	epochs, err := agreeSearch(c, config.Settings)
 	if err != nil {
 		return err
 	}
-	if !c.Flags().Changed("data") {
-		s.data = config.Source
-	}
-	set, err := p.searchData(c.Context(), s)
+	s.resumed(c.Flags().Changed("data"), config.Source)
+	set, err := p.openData(c.Context(), s.dataFlags)
 	if err != nil {
 		return err
 	}
@@ -186,86 +160,38 @@ func (p *program) resumeSearch(c *cobra.Command, s searchSettings) error {
 	})
 }
 
-// agree checks that the flags given with --resume say what the run's settings say, and returns the number of epochs, which
-// alone may differ.
-func agree(c *cobra.Command, stored search.Options) (epochs int, err error) {
+// agreeSearch checks that the flags given with --resume say what the run's settings say, and returns the number of epochs,
+// which alone may differ.
+func agreeSearch(c *cobra.Command, stored search.Options) (epochs int, err error) {
 	epochs = stored.Epochs
 	var o search.Options
 	flags := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	defineOptions(flags, &o)
-	c.Flags().Visit(func(f *pflag.Flag) {
-		if flags.Lookup(f.Name) == nil || err != nil {
-			return
-		}
+	err = agree(c, flags, func(set func() error) (bool, error) {
 		o = stored
-		if err = flags.Set(f.Name, f.Value.String()); err != nil {
-			return
-		}
-		if f.Name == "epochs" {
+		err := set()
+		if o.Epochs != stored.Epochs {
 			epochs = o.Epochs
-		} else if o != stored {
-			err = usagef(c, "--%s %s is not what the run was begun with: leave it out, or start a search of its own", f.Name, f.Value)
 		}
+		return o != stored, err
 	})
 	return epochs, err
 }
 
-// searchData opens the data set, which is downloaded where it is asked for by no name and the cache lacks it.
-func (p *program) searchData(ctx context.Context, s searchSettings) (*dataset.Set, error) {
-	bar := p.newProgress("downloading CIFAR-10", true)
-	defer bar.close()
-	return dataset.Open(ctx, dataset.OpenOptions{Data: s.data, Download: &dataset.DownloadOptions{URL: s.url, Progress: bar.report}})
-}
-
 // runSearch runs a search that begin starts or resumes, and says what became of it.
 func (p *program) runSearch(ctx context.Context, s searchSettings, set *dataset.Set, begin func(search.Resources) (*search.Search, error)) (err error) {
-	// Most of the memory lives as long as the run, and little garbage comes with a step: by default Go would let it grow
-	// until it is as much as all the rest.
-	defer debug.SetGCPercent(debug.SetGCPercent(garbagePercent))
+	defer spareMemory()()
 	device := graph.NewCPU(s.threads)
 	defer device.Close()
 	view := p.newSearchView()
 	defer view.close()
 	run, err := begin(search.Resources{
-		Data: set, Device: device, Observer: view,
-		SaveEvery:  time.Duration(s.checkpointMinutes * float64(time.Minute)),
-		Provenance: provenance(s),
+		Data: set, Device: device, Observer: view, SaveEvery: s.saveEvery(), Provenance: s.provenance(),
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
 	view.begin(run, set)
-	if s.maxHours > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, time.Duration(s.maxHours*float64(time.Hour)))
-		defer stop()
-	}
-	err = run.Run(ctx)
-	view.close()
-	stopped := ctx.Err() != nil && errors.Is(err, ctx.Err())
-	if err != nil && !stopped {
-		return err
-	}
-	if stopped {
-		p.note("stopped; to go on: nat search --resume %s", run.Folder())
-	}
-	if err := p.printSearch(run, view, s.json); err != nil {
-		return err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil // as it was asked to
-	}
-	return err
-}
-
-// provenance says where a run's numbers come from. A path is kept whole, so that the run can be resumed from anywhere.
-func provenance(s searchSettings) runs.Provenance {
-	source := s.data
-	if source != "" && source != dataset.SampleName {
-		if whole, err := filepath.Abs(source); err == nil {
-			source = whole
-		}
-	}
-	return runs.Provenance{Version: buildVersion().Version, Command: os.Args, Source: source}
+	return view.carryOut(ctx, run, s.maxHours, "search", func() error { return p.printSearch(run, view, s.json) })
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"nat/internal/dataset"
 	"nat/internal/draw"
@@ -13,14 +12,12 @@ import (
 	"nat/internal/search"
 )
 
-// searchView shows how a search goes on: the steps as a bar on a terminal and as a line now and then elsewhere, epochs and
-// trials as lines, of trials also drawings in the run folder. It is the search's Observer.
+// searchView shows how a search goes on: epochs and trials as lines, of trials also drawings in the run folder. It is the
+// search's Observer.
 type searchView struct {
-	program *program
-	bar     *progress
-	folder  string
-	at      search.Progress
-	lineAt  time.Time
+	runView
+	folder string
+	at     search.Progress
 	// the last of their kind
 	weights *search.WeightMeans
 	policy  *search.PolicyMeans
@@ -28,7 +25,7 @@ type searchView struct {
 }
 
 func (p *program) newSearchView() *searchView {
-	return &searchView{program: p, bar: p.newProgress("searching", false), lineAt: time.Now()}
+	return &searchView{runView: p.newRunView("searching")}
 }
 
 // begin says what is about to be done.
@@ -61,10 +58,7 @@ func phaseName(p dataset.Phase) string {
 // Progress moves the bar.
 func (v *searchView) Progress(at search.Progress) {
 	v.at = at
-	if v.bar.terminal {
-		v.bar.report(int64(at.Step), int64(at.Steps))
-		v.bar.bar.Describe(v.place())
-	}
+	v.steps(at.Step, at.Steps, v.place)
 }
 
 // place says which phase of which epoch is under way, and how long the rest of the search will take.
@@ -72,26 +66,11 @@ func (v *searchView) place() string {
 	return fmt.Sprintf("epoch %d/%d, %s%s", v.at.Epoch, v.at.Epochs, phaseName(v.at.Phase), left(v.at.Remaining))
 }
 
-// left says about how long something takes yet.
-func left(d time.Duration) string {
-	switch {
-	case d <= 0:
-		return ""
-	case d < time.Minute:
-		return fmt.Sprintf(", %d s left in all", int(d.Seconds()))
-	case d < 100*time.Minute:
-		return fmt.Sprintf(", %d min left in all", int(d.Minutes()))
-	default:
-		return fmt.Sprintf(", %.1f h left in all", d.Hours())
-	}
-}
-
 // Recorded prints a record, of steps only now and then.
 func (v *searchView) Recorded(r search.Record) {
 	switch r.Kind {
 	case search.StepRecord:
-		if !v.bar.terminal && time.Since(v.lineAt) >= linesEvery {
-			v.lineAt = time.Now()
+		if v.lineDue() {
 			v.line("%s, step %d/%d: %s", v.place(), r.Step, v.at.Steps, means(r))
 		}
 	case search.PhaseRecord:
@@ -121,19 +100,6 @@ func means(r search.Record) string {
 		inPercent(p.SkipShare), inPercent(p.NullShare), r.Timing.ImagesPerSecond)
 }
 
-func inPercent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
-
-// Warn prints a warning.
-func (v *searchView) Warn(message string) {
-	v.bar.close()
-	v.program.warn("%s", message)
-}
-
-func (v *searchView) line(format string, values ...any) {
-	v.bar.close()
-	fmt.Fprintf(v.program.stderr, format+"\n", values...)
-}
-
 // draw draws input and output of a trial. The run doesn't depend on it, so that a failure is no more than a warning.
 func (v *searchView) draw(t *search.Trial) {
 	painter, err := newPainter()
@@ -145,8 +111,6 @@ func (v *searchView) draw(t *search.Trial) {
 		v.Warn("no drawing: " + err.Error())
 	}
 }
-
-func (v *searchView) close() { v.bar.close() }
 
 // searchResult is the JSON of nat search. What a resumed run didn't reach again is left out.
 type searchResult struct {
