@@ -97,7 +97,7 @@ func TestBadInput(t *testing.T) {
 		{"search 0.003", exitUsage, `nat search takes no arguments, but was given "0.003" (see nat search --help)`},
 		{"search --entropy_coeff 0.003 0.01", exitUsage, `--entropy-coeff 0.003 0.01: the normal and the reduce cell have the same here, give one value (see nat search --help)`},
 		{"search --entropy_coeff 0.003 x", exitUsage, `nat search takes no arguments, but was given "x" (see nat search --help)`},
-		{"search --entropy_coeff 0.003 3e-3 --data none", exitFailed, `no data set: stat none: no such file or directory (--data names a folder or archive of CIFAR-10, or sample)`},
+		{"search --entropy_coeff 0.003 3e-3 --data none", exitFailed, `no data set: stat none: no such file or directory (--data names a folder of images or of CIFAR-10, an archive of it, or sample)`},
 		{"search --init-channels 512", exitUsage, `a supernet of 512 init channels, 8 layers and 4 nodes has 9343885312 weights or more: more than 268435456 can't be (see nat search --help)`},
 		{"completion", exitUsage, `name one shell: bash, zsh, fish, powershell (see nat completion --help)`},
 		{"completion bsh", exitUsage, `no completion for the shell "bsh": choose bash, zsh, fish, powershell: did you mean bash? (see nat completion --help)`},
