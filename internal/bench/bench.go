@@ -18,6 +18,7 @@ import (
 	"nat/internal/dataset"
 	"nat/internal/genotype"
 	"nat/internal/graph"
+	"nat/internal/kernel"
 	"nat/internal/primitive"
 	"nat/internal/random"
 	"nat/internal/supernet"
@@ -30,7 +31,8 @@ type Settings struct {
 	Repeat           int // how often all of the architectures are run
 	Threads          int
 	Kernels          string // the set of kernels, one of kernel.Sets; empty: the fastest
-	Operations       bool   // time every operation too, which slows the steps a little
+	Convolution      kernel.Algorithm
+	Operations       bool // time every operation too, which slows the steps a little
 }
 
 // Report is what was measured.
@@ -134,11 +136,9 @@ func newBenchmark(s Settings) (*benchmark, error) {
 		return nil, err
 	}
 	net.Initialise(seed)
-	device := graph.NewCPU(s.Threads)
-	if s.Kernels != "" {
-		if device, err = graph.NewCPUOf(s.Threads, s.Kernels); err != nil {
-			return nil, err
-		}
+	device, err := graph.NewCPUOf(s.Threads, s.Kernels, s.Convolution)
+	if err != nil {
+		return nil, err
 	}
 	b := &benchmark{
 		settings: s, supernet: net, device: device, operations: map[kind]*total{},

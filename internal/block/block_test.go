@@ -38,17 +38,19 @@ func blockOf(t *testing.T, name string) (b Block, null bool) {
 	return Of(id, channels, stride, Supernet), false
 }
 
-// forKernels runs a test with every set of kernels that this processor has.
+// forKernels runs a test with every set of kernels that this processor has, and each algorithm for convolutions.
 func forKernels(t *testing.T, test func(t *testing.T, d *graph.Device)) {
 	for _, name := range kernel.Sets() {
-		t.Run(name, func(t *testing.T) {
-			d, err := graph.NewCPUOf(2, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer d.Close()
-			test(t, d)
-		})
+		for _, algorithm := range []kernel.Algorithm{kernel.Direct, kernel.Winograd} {
+			t.Run(name+"/"+algorithm.String(), func(t *testing.T) {
+				d, err := graph.NewCPUOf(2, name, algorithm)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer d.Close()
+				test(t, d)
+			})
+		}
 	}
 }
 

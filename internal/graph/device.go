@@ -27,9 +27,10 @@ type Observation struct {
 // NewCPU returns a device of so many threads of the processor.
 func NewCPU(threads int) *Device { return &Device{workers: kernel.NewWorkers(threads)} }
 
-// NewCPUOf returns a device of so many threads that use the set of kernels of that name, one of kernel.Sets.
-func NewCPUOf(threads int, kernels string) (*Device, error) {
-	workers, err := kernel.NewWorkersOf(threads, kernels)
+// NewCPUOf returns a device of so many threads that use the set of kernels of that name, one of kernel.Sets or the fastest if
+// it is empty, and an algorithm for convolutions.
+func NewCPUOf(threads int, kernels string, convolution kernel.Algorithm) (*Device, error) {
+	workers, err := kernel.NewWorkersOf(threads, kernels, convolution)
 	if err != nil {
 		return nil, err
 	}

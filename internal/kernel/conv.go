@@ -13,6 +13,12 @@ type plan interface {
 func ConvForward(w *Workers, y Target, moments []float32, x View, k []float32, c Conv) {
 	c = c.flattened()
 	in := input{x, c.input(), c.ReLU}
+	if w.winograd(c) {
+		p := newWinograd(&w.set, &c, false)
+		p.weights(w, slotWeights, k)
+		p.run(w, y, moments, in, nil)
+		return
+	}
 	width := pieceWidth(c.N, c.Co, w.set.rows)
 	run(w, y, moments, in, nil, c.N, c.output(), width, c.planForward(w, 0, k, width, in.asIs()))
 }
@@ -22,12 +28,18 @@ func ConvForward(w *Workers, y Target, moments []float32, x View, k []float32, c
 func ConvBackward(w *Workers, dx Target, dk []float32, dy, x View, k []float32, c Conv) {
 	c = c.flattened()
 	in, gradient := input{x, c.input(), c.ReLU}, input{View: dy, channels: c.output()}
+	var by *input
+	if c.ReLU {
+		by = &in
+	}
+	if dx.Data != nil && w.winograd(c) {
+		p := newWinograd(&w.set, &c, true)
+		p.weights(w, slotWeights, k)
+		p.run(w, dx, nil, gradient, by)
+		dx.Data = nil
+	}
 	parts := c.parts()
 	if dx.Data != nil && (dk == nil || parts < minPieces) {
-		by := &in
-		if !c.ReLU {
-			by = nil
-		}
 		width := pieceWidth(c.N, c.Ci, w.set.rows)
 		run(w, dx, nil, gradient, by, c.N, c.input(), width, c.planBackward(w, 0, k, width, gradient.direct()))
 		dx.Data = nil

@@ -10,6 +10,9 @@ import (
 // convTolerance bounds the rounding of sums of some thousand products, relative to the largest sum.
 const convTolerance = 3e-6
 
+// winogradTolerance is the same for Winograd convolutions.
+const winogradTolerance = 1e-5
+
 // square returns a convolution k×k with the same stride in both directions, padded as the search space pads (spec
 // section 3): the size stays, or is divided by the stride.
 func square(n, ci, co, size, k, stride, dilation int, depthwise bool) Conv {
@@ -153,11 +156,19 @@ func convDefinition(c Conv, x, k, dy []float32) (y, dx, dk []float64) {
 	return y, dx, dk
 }
 
-// checkConv compares the kernels with the definition, each gradient alone and both together.
+// checkConv compares the kernels with the definition, each gradient alone and both together, for every algorithm that c has.
 func checkConv(t *testing.T, c Conv, seed uint64) {
 	t.Helper()
+	checkConvBy(t, Direct, c, seed, convTolerance)
+	if (&Workers{algorithm: Winograd}).winograd(c) {
+		checkConvBy(t, Winograd, c, seed, winogradTolerance)
+	}
+}
+
+func checkConvBy(t *testing.T, a Algorithm, c Conv, seed uint64, tolerance float64) {
+	t.Helper()
 	d := newConvData(rand.New(rand.NewPCG(seed, 1)), c)
-	got := forThreads(t, func(w *Workers) [][]float32 {
+	got := forThreadsBy(t, a, func(w *Workers) [][]float32 {
 		r := rand.New(rand.NewPCG(seed, 2))
 		y, moments := newTarget(t, r, c.N, c.output()), output(t, c.N*c.Co*2)
 		ConvForward(w, y.Target, moments, d.x, d.k, c)
@@ -176,9 +187,9 @@ func checkConv(t *testing.T, c Conv, seed uint64) {
 		sameBits(t, "dk with dx and alone", dk, alone)
 		return [][]float32{y.result(t), dx.result(t), dk}
 	})
-	near(t, "y", got[0], d.y, convTolerance)
-	near(t, "dx", got[1], d.dx, convTolerance)
-	near(t, "dk", got[2], d.dk, convTolerance)
+	near(t, "y", got[0], d.y, tolerance)
+	near(t, "dx", got[1], d.dx, tolerance)
+	near(t, "dk", got[2], d.dk, tolerance)
 }
 
 func TestConvolutionsEqualTheDefinition(t *testing.T) {

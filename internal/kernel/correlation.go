@@ -14,6 +14,9 @@ const (
 	slotWinners // of a pool: which tap each window's maximum is at
 	slotShares  // of a pool: what each pixel of a window gets of its gradient
 	slotLaidWinners
+	slotFrequencies // of a Winograd convolution: of the pixels of a block of tiles
+	slotProducts    // and of its results
+	slotTransform   // what is transformed in one direction
 )
 
 const (

@@ -76,12 +76,18 @@ func workers(t testing.TB, threads int) *Workers {
 // those of the portable set.
 func forThreads(t *testing.T, run func(w *Workers) [][]float32) (reference [][]float32) {
 	t.Helper()
+	return forThreadsBy(t, Auto, run)
+}
+
+// forThreadsBy is forThreads with an algorithm for convolutions.
+func forThreadsBy(t *testing.T, a Algorithm, run func(w *Workers) [][]float32) (reference [][]float32) {
+	t.Helper()
 	names := Sets()
 	slices.Reverse(names) // the portable set first
 	for _, name := range names {
 		var first [][]float32
 		for _, threads := range []int{1, 2, 3, 7} {
-			w, err := NewWorkersOf(threads, name)
+			w, err := NewWorkersOf(threads, name, a)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +104,7 @@ func forThreads(t *testing.T, run func(w *Workers) [][]float32) (reference [][]f
 			reference = first
 		}
 		for i, y := range first {
-			near(t, fmt.Sprintf("%s, output %d", name, i), y, double(reference[i]), 1e-5)
+			near(t, fmt.Sprintf("%s, output %d", name, i), y, double(reference[i]), 2e-5)
 		}
 	}
 	return reference

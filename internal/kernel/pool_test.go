@@ -100,7 +100,7 @@ func TestMaximumOfWindowsWithNaNIsNaN(t *testing.T) {
 	p := Pool{N: 1, C: 1, H: 3, W: 3, OH: 3, OW: 3, K: 3, Stride: 1, Pad: 1, Max: true}
 	x := []float32{float32(math.NaN()), 1, 2, 3, 4, 5, 6, 7, 8}
 	for _, name := range Sets() {
-		w, err := NewWorkersOf(1, name)
+		w, err := NewWorkersOf(1, name, Auto)
 		if err != nil {
 			t.Fatal(err)
 		}

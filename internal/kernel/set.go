@@ -37,6 +37,9 @@ type set struct {
 	// dot adds Σ dy·x over n pixels to sums[o·len(terms)+t], for rows rows of dy, plane floats apart, and every term t, x
 	// being read terms[t] floats further on.
 	dot func(n int, sums, dy []float32, plane, rows int, x []float32, terms []int)
+	// winograd are those of Winograd convolution; slowWinograd tells that direct convolution is always faster.
+	winograd     winogradKernels
+	slowWinograd bool
 }
 
 // portable is the set that runs everywhere.
@@ -62,6 +65,7 @@ var portable = set{
 			dot1(sums, dy[:n], x, terms)
 		}
 	},
+	winograd: portableWinograd(), slowWinograd: true,
 }
 
 // Sets returns the names of the sets of inner loops that this processor can run, the fastest first.
@@ -74,14 +78,20 @@ func Sets() (names []string) {
 
 func sets() []set { return append(assembly(), portable) }
 
-// NewWorkersOf starts a pool of threads that use the set of inner loops of that name.
-func NewWorkersOf(threads int, name string) (*Workers, error) {
+// NewWorkersOf starts a pool of threads that use the set of inner loops of that name, the fastest if it is empty, and an
+// algorithm for convolutions.
+func NewWorkersOf(threads int, name string, a Algorithm) (*Workers, error) {
+	w := NewWorkers(threads)
+	w.algorithm = a
+	if name == "" {
+		return w, nil
+	}
 	all := sets()
 	i := slices.IndexFunc(all, func(s set) bool { return s.name == name })
 	if i < 0 {
+		w.Close()
 		return nil, fmt.Errorf("kernels %q can't run here: this processor has %s", name, strings.Join(Sets(), ", "))
 	}
-	w := NewWorkers(threads)
 	w.set = all[i]
 	return w, nil
 }

@@ -5,6 +5,7 @@ package kernel
 import "golang.org/x/sys/cpu"
 
 //go:generate go -C asm run . -out ../micro_amd64.s -stubs ../micro_amd64.go -pkg kernel
+//go:generate go -C asm run . -winograd -out ../winograd_amd64.s -stubs ../winograd_amd64.go -pkg kernel
 
 // assembly returns the sets that this processor can run, the fastest first.
 func assembly() (found []set) {
@@ -43,6 +44,7 @@ func assembly() (found []set) {
 			}).mix,
 			dotRows: 4, dotPixels: 1024, dot: dotAVX512,
 			multiplyAdd: multiplyAddAVX512, multiplyAdds: 22 * 16,
+			winograd: winogradAVX512(),
 		})
 	}
 	if x.HasAVX2 && x.HasFMA && x.HasBMI2 {
@@ -77,6 +79,7 @@ func assembly() (found []set) {
 			}).mix,
 			dotRows: 2, dotPixels: 1024, dot: dotAVX2,
 			multiplyAdd: multiplyAddAVX2, multiplyAdds: 10 * 8,
+			winograd: winogradAVX2(),
 		})
 	}
 	return found

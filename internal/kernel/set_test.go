@@ -11,14 +11,14 @@ func TestSets(t *testing.T) {
 		t.Errorf("the sets are %v: the portable one must be there, as the slowest", names)
 	}
 	for _, name := range names {
-		w, err := NewWorkersOf(1, name)
+		w, err := NewWorkersOf(1, name, Auto)
 		if err != nil || w.Set() != name {
 			t.Errorf("asked for %s: got %v, error %v", name, w, err)
 			continue
 		}
 		w.Close()
 	}
-	if _, err := NewWorkersOf(1, "mmx"); err == nil || !strings.Contains(err.Error(), "portable") {
+	if _, err := NewWorkersOf(1, "mmx", Auto); err == nil || !strings.Contains(err.Error(), "portable") {
 		t.Errorf("asked for mmx: error %v, want one that names the sets there are", err)
 	}
 	w := NewWorkers(1)

@@ -8,10 +8,11 @@ import (
 // Workers is a fixed pool of threads that share the pieces of one kernel at a time, each with scratch memory of its own.
 // It serves one caller: no two of its kernels may run at once, nor one inside a piece of another.
 type Workers struct {
-	threads int
-	set     set
-	wake    chan struct{} // a token for each helper that is to join the run
-	joined  sync.WaitGroup
+	threads   int
+	set       set
+	algorithm Algorithm
+	wake      chan struct{} // a token for each helper that is to join the run
+	joined    sync.WaitGroup
 
 	do     func(piece int, s *Scratch)
 	pieces int

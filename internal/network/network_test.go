@@ -29,7 +29,7 @@ func eachCase(t *testing.T, test func(t *testing.T, d *graph.Device, f *golden.F
 		for _, name := range f.Cases() {
 			for _, set := range kernel.Sets() {
 				t.Run(file+"/"+name+"/"+set, func(t *testing.T) {
-					d, err := graph.NewCPUOf(2, set)
+					d, err := graph.NewCPUOf(2, set, kernel.Winograd)
 					if err != nil {
 						t.Fatal(err)
 					}

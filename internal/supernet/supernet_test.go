@@ -63,17 +63,19 @@ func goldenCell(f *golden.File, name string) (c genotype.Cell) {
 	return c
 }
 
-// forKernels runs a test with every set of kernels that this processor has.
+// forKernels runs a test with every set of kernels that this processor has, and each algorithm for convolutions.
 func forKernels(t *testing.T, test func(t *testing.T, d *graph.Device)) {
 	for _, name := range kernel.Sets() {
-		t.Run(name, func(t *testing.T) {
-			d, err := graph.NewCPUOf(2, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer d.Close()
-			test(t, d)
-		})
+		for _, algorithm := range []kernel.Algorithm{kernel.Direct, kernel.Winograd} {
+			t.Run(name+"/"+algorithm.String(), func(t *testing.T) {
+				d, err := graph.NewCPUOf(2, name, algorithm)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer d.Close()
+				test(t, d)
+			})
+		}
 	}
 }
 

@@ -2,9 +2,12 @@
 // its own, so that the program doesn't depend on the assembler.
 //
 //	go run . -out ../micro_amd64.s -stubs ../micro_amd64.go -pkg kernel
+//	go run . -winograd -out ../winograd_amd64.s -stubs ../winograd_amd64.go -pkg kernel
 package main
 
 import (
+	"flag"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -27,8 +30,14 @@ var (
 )
 
 func main() {
+	winograd := flag.Bool("winograd", false, "write the kernels of Winograd convolution, not the others")
+	flag.Parse()
 	ConstraintExpr("!purego")
 	for _, t := range []target{avx512, avx2} {
+		if *winograd {
+			t.winograds()
+			continue
+		}
 		for rows := 1; rows <= t.rows; rows++ {
 			t.accumulate(rows)
 		}
