@@ -24,80 +24,199 @@ func (p *Pool) forward(w *Workers) *correlation {
 	return r
 }
 
+// poolFloats is about how many floats of layout a piece of a pool has: they stay in the first-level cache, and small channels
+// are taken together, which saves calls.
+const poolFloats = 4 << 10
+
+// groups returns how many channels of an image make a piece, and how many pieces an image has.
+func (p *Pool) groups(r *correlation) (width, groups int) {
+	width = min(p.C, max(1, poolFloats/r.layout.size()))
+	return width, (p.C + width - 1) / width
+}
+
+// eachGroup calls do for every image and group of channels from one number to another.
+func (p *Pool) eachGroup(w *Workers, width, groups int, do func(s *Scratch, n, from, to int)) {
+	w.Run(p.N*groups, func(piece int, s *Scratch) {
+		from := piece % groups * width
+		do(s, piece/groups, from, min(from+width, p.C))
+	})
+}
+
 // PoolForward computes y from x, and y's moments as ConvForward does.
 func PoolForward(w *Workers, y Target, moments []float32, x View, p Pool) {
 	r := p.forward(w)
-	inverse, ones := p.inverseAreas(w)
-	reduce := w.set.largest
-	if !p.Max {
-		reduce = func(y []float32, n int, x []float32, terms []int) { w.set.accumulate(y, 0, n, x, terms, ones, 1) }
-	}
-	// A phase of the layout becomes the results within its rows, in a plane of the same size.
-	size, planes := r.layout.rows*r.layout.cols, min(p.Stride, p.K)
-	down := w.ints(slotTerm, p.K)
-	for a := range down {
-		down[a] = a%p.Stride*size + a/p.Stride*r.layout.cols
-	}
-	pixels := area{rows: p.OH, cols: p.OW, stepY: p.OW, stepX: r.layout.cols}
-	in := input{View: x, channels: r.in}
-	w.Run(p.N*p.C, func(piece int, s *Scratch) {
-		n, c := piece/p.C, piece%p.C
-		laid := r.prepare(s, slotLayout, in.image(n), c, 1)
-		across, result := s.Floats(slotAcross, planes*size), s.Floats(slotResult, size)
-		for a := range planes {
-			reduce(across[a*size:], size-(p.K-1)/p.Stride, laid, r.shift[a*p.K:][:p.K])
-		}
-		reduce(result, r.longRow(), across, down)
-		out := y.image(n, r.out)[c*p.OH*p.OW:][:p.OH*p.OW]
+	width, groups := p.groups(r)
+	inverse, ones := p.inverseAreas(w, width)
+	windows := p.windows(w, r, ones)
+	in, plane := input{View: x, channels: r.in}, p.OH*p.OW
+	p.eachGroup(w, width, groups, func(s *Scratch, n, from, to int) {
+		laid := r.prepare(s, slotLayout, in.image(n), from, to-from)
+		out := y.image(n, r.out)[from*plane : to*plane]
 		switch {
 		case p.Max:
-			w.set.place(out, result, nil, pixels, 1, y.Add)
+			windows.reduce(s, out, y.Add, laid)
 		case y.Add:
-			shares := s.Floats(slotShares, len(out))
-			w.set.place(shares, result, nil, pixels, 1, false)
-			w.set.product(shares, shares, inverse)
-			w.set.sum(out, out, shares)
+			averages := s.Floats(slotShares, len(out))
+			windows.reduce(s, averages, false, laid)
+			w.set.product(averages, averages, inverse[:len(out)])
+			w.set.sum(out, out, averages)
 		default:
-			w.set.place(out, result, nil, pixels, 1, false)
-			w.set.product(out, out, inverse)
+			windows.reduce(s, out, false, laid)
+			w.set.product(out, out, inverse[:len(out)])
 		}
 		if moments != nil {
-			describe(&w.set, moments[2*piece:], out, len(out))
+			describe(&w.set, moments[2*(n*p.C+from):], out, plane)
 		}
 	})
+}
+
+// windows reduces the windows of laid out channels to their maxima or sums: first within each row, then these results.
+type windows struct {
+	set          *set
+	one          func(y []float32, n int, x []float32, terms []int)
+	across, down []int // terms; those of across are of one row of a window after the other
+	k, planes    int   // size of a window, and how many of its rows lie in phases of their own
+	tail, end    int   // how many floats at the end of a phase begin no row of a window, and no window
+	size         int   // of a phase
+	channel      int   // of a channel: all phases
+	pixels       area
+}
+
+// windows returns how the windows are reduced of which r is the layout.
+func (p *Pool) windows(w *Workers, r *correlation, ones []float32) *windows {
+	v := &windows{
+		set: &w.set, one: w.set.largest, across: r.shift, down: w.ints(slotTerm, p.K), k: p.K, planes: min(p.Stride, p.K),
+		tail: (p.K - 1) / p.Stride, end: r.layout.rows*r.layout.cols - r.longRow(), size: r.layout.rows * r.layout.cols, channel: r.layout.size(),
+		pixels: area{rows: p.OH, cols: p.OW, stepY: p.OW, stepX: r.layout.cols},
+	}
+	if !p.Max {
+		v.one = w.set.sumOf(ones)
+	}
+	for a := range v.down {
+		v.down[a] = a%p.Stride*v.size + a/p.Stride*r.layout.cols
+	}
+	return v
+}
+
+// sumOf returns what computes the sums of as many terms as there are ones.
+func (s *set) sumOf(ones []float32) func(y []float32, n int, x []float32, terms []int) {
+	return func(y []float32, n int, x []float32, terms []int) { s.accumulate(y, 0, n, x, terms, ones, 1) }
+}
+
+// reduce computes the windows of as many channels as y has. Where a channel is one phase, all of them are one long row.
+func (v *windows) reduce(s *Scratch, y []float32, add bool, laid []float32) {
+	plane := v.pixels.rows * v.pixels.cols
+	together := 1
+	if v.channel == v.size {
+		together = len(y) / plane
+	}
+	size := together * v.size
+	across, result := s.Floats(slotAcross, v.planes*size), s.Floats(slotResult, size)
+	for c := 0; c*plane < len(y); c += together {
+		for a := range v.planes {
+			v.one(across[a*size:], size-v.tail, laid[c*v.channel:], v.across[a*v.k:][:v.k])
+		}
+		v.one(result, size-v.end, across, v.down)
+		for i := range together {
+			v.set.place(y[(c+i)*plane:][:plane], result[i*v.size:], nil, v.pixels, 1, add)
+		}
+	}
 }
 
 // PoolBackward computes dx, the gradient by x, from dy, the gradient by y. The whole gradient of a maximum goes to the
 // first pixel of the window, in scan order, that has it. x is read only for a maximum.
 func PoolBackward(w *Workers, dx Target, dy, x View, p Pool) {
 	c := p.conv()
-	phases := c.backwards(w, 1)
-	gradient := input{View: dy, channels: c.output()}
-	if p.Max {
-		p.routeBack(w, dx, gradient, input{View: x, channels: c.input()}, phases)
-		return
+	gradient, in := input{View: dy, channels: c.output()}, input{View: x, channels: c.input()}
+	switch {
+	case p.Max && p.keepsSize():
+		p.routeBack(w, dx, gradient, in)
+	case p.Max:
+		p.routePhases(w, dx, gradient, in, c.backwards(w, 1))
+	default:
+		p.spreadBack(w, dx, gradient, c.backwards(w, 1))
 	}
-	inverse, ones := p.inverseAreas(w)
-	w.Run(p.N*p.C, func(piece int, s *Scratch) {
-		n, o := piece/p.C, piece%p.C
-		shares := source{data: s.Floats(slotShares, p.OH*p.OW), pixels: p.OH * p.OW}
-		image := gradient.image(n)
-		plane, _ := image.plane(s, &w.set, slotPlane, o)
-		w.set.product(shares.data, plane, inverse)
-		to := dx.image(n, phases[0].out)
-		for _, r := range phases {
-			if dx.Add && len(r.tap) == 0 {
-				continue
+}
+
+// keepsSize tells whether there is a window around every pixel of x.
+func (p *Pool) keepsSize() bool {
+	return p.Stride == 1 && p.OH == p.H && p.OW == p.W && 2*p.Pad == p.K-1
+}
+
+// spreadBack computes dx of an average: each pixel gets its share of the windows that it is in.
+func (p *Pool) spreadBack(w *Workers, dx Target, dy input, phases []*correlation) {
+	width, groups := p.groups(phases[0])
+	inverse, ones := p.inverseAreas(w, width)
+	plane, pixels := p.OH*p.OW, p.H*p.W
+	var around *windows // of a pool that keeps the size, the windows that a pixel is in lie around it
+	if p.keepsSize() {
+		forward := *p
+		forward.Max = false
+		around = forward.windows(w, forward.forward(w), ones)
+	}
+	p.eachGroup(w, width, groups, func(s *Scratch, n, from, to int) {
+		shares := source{data: s.Floats(slotShares, (to-from)*plane), pixels: plane}
+		image := dy.image(n)
+		w.set.product(shares.data, image.planes(s, &w.set, slotPlane, from, to), inverse[:len(shares.data)])
+		all := dx.image(n, phases[0].out)[from*pixels : to*pixels]
+		if around != nil {
+			around.reduce(s, all, dx.Add, phases[0].prepare(s, slotLayout, shares, 0, to-from))
+			return
+		}
+		for o := range to - from {
+			to := all[o*pixels:][:pixels]
+			for _, r := range phases {
+				if dx.Add && len(r.tap) == 0 {
+					continue
+				}
+				g := r.target(s, to, dx.Add, 0, 1)
+				g.compute(r.set, r.prepare(s, slotLayout, shares, o, 1), r.shift, ones, 1)
+				r.place(s, to, dx.Add, source{}, g, 0, 1)
 			}
-			g := r.target(s, to, dx.Add, o, o+1)
-			g.compute(r.set, r.prepare(s, slotLayout, shares, 0, 1), r.shift, ones, 1)
-			r.place(s, to, dx.Add, source{}, g, o, o+1)
 		}
 	})
 }
 
-// routeBack computes dx, the gradient by x of a maximum: each window's gradient goes to its winner.
-func (p *Pool) routeBack(w *Workers, dx Target, dy, x input, phases []*correlation) {
+// routeBack computes dx of a maximum that keeps the size: each window's gradient goes to its winner. Everything is done in
+// rows of the layout of x, channel after channel as one long row: window and pixel then are a tap's shift apart. dy is laid
+// out so as well, with zeros wherever there is no window, which make harmless whatever has won there.
+func (p *Pool) routeBack(w *Workers, dx Target, dy, x input) {
+	r := p.forward(w)
+	width, groups := p.groups(r)
+	taps := w.Floats(slotTaps, p.K*p.K)
+	back := w.ints(slotsOfInts+slotTerm, p.K*p.K)
+	size, cols, margin := r.layout.size(), r.layout.cols, r.shift[p.K*p.K-1]
+	for t := range taps {
+		taps[t], back[t] = float32(t), margin-r.shift[t]
+	}
+	plane := p.OH * p.OW
+	grid := area{rows: p.OH, cols: cols, stepY: cols, stepX: p.OW}
+	pixels := area{rows: p.H, cols: p.W, stepY: p.W, stepX: cols}
+	p.eachGroup(w, width, groups, func(s *Scratch, n, from, to int) {
+		all := (to - from) * size
+		laid := r.prepare(s, slotLayout, x.image(n), from, to-from)
+		winners := s.Floats(slotWinners, margin+all)
+		w.set.winners(winners[margin:], all-margin, laid, r.shift)
+		image := dy.image(n)
+		gradient := image.planes(s, &w.set, slotPlane, from, to)
+		laidGradient := s.Floats(slotShares, margin+all)
+		clear(laidGradient[:margin])
+		for c := range to - from {
+			channel := laidGradient[margin+c*size:][:size]
+			w.set.lay(channel, gradient[c*plane:], grid, columns{to: p.OW, step: 1})
+			clear(channel[p.OH*cols:])
+		}
+		routed := s.Floats(slotResult, all)
+		w.set.route(routed, all, laidGradient, winners, back, taps)
+		out := dx.image(n, r.in)[from*plane : to*plane]
+		for c := range to - from {
+			w.set.place(out[c*plane:][:plane], routed[c*size+p.Pad*cols+p.Pad:], nil, pixels, 1, dx.Add)
+		}
+	})
+}
+
+// routePhases computes dx of any other maximum.
+func (p *Pool) routePhases(w *Workers, dx Target, dy, x input, phases []*correlation) {
 	forward := p.forward(w)
 	taps := w.Floats(slotTaps, p.K*p.K)[:0] // each belongs to one phase
 	for _, r := range phases {
@@ -143,14 +262,19 @@ func (r *correlation) inScanOrder(all []float32) []float32 {
 	return all
 }
 
-// inverseAreas returns one over the number of pixels of x that each window covers, and as many ones as a window has pixels.
-func (p *Pool) inverseAreas(w *Workers) (inverse, ones []float32) {
-	all := w.Floats(slotAreas, p.OH*p.OW+p.K*p.K)
-	inverse, ones = all[:p.OH*p.OW], all[p.OH*p.OW:]
-	for i := range inverse {
+// inverseAreas returns one over the number of pixels of x that each window covers, for so many channels, and as many ones as
+// a window has pixels.
+func (p *Pool) inverseAreas(w *Workers, channels int) (inverse, ones []float32) {
+	plane := p.OH * p.OW
+	all := w.Floats(slotAreas, channels*plane+p.K*p.K)
+	inverse, ones = all[:channels*plane], all[channels*plane:]
+	for i := range plane {
 		top, bottom := p.window(i/p.OW, p.H)
 		left, right := p.window(i%p.OW, p.W)
 		inverse[i] = 1 / float32((bottom-top)*(right-left))
+	}
+	for c := 1; c < channels; c++ {
+		copy(inverse[c*plane:], inverse[:plane])
 	}
 	fill(ones, 1)
 	return inverse, ones

@@ -144,6 +144,18 @@ func (p *source) plane(s *Scratch, set *set, slot, c int) (x []float32, raw bool
 	return x, false
 }
 
+// planes returns the pixels of channels from to to, in a slot of scratch memory if they aren't in memory as they are.
+func (p *source) planes(s *Scratch, set *set, slot, from, to int) []float32 {
+	if p.direct() {
+		return p.data[from*p.pixels : to*p.pixels]
+	}
+	x := s.Floats(slot, (to-from)*p.pixels)
+	for c := from; c < to; c++ {
+		p.read(set, x[(c-from)*p.pixels:][:p.pixels], c, 0)
+	}
+	return x
+}
+
 // positive returns numbers that are positive where the source is: count pixels of channel c from the one numbered at on.
 // There are none of no source.
 func (p *source) positive(s *Scratch, set *set, c, at, count int) []float32 {
