@@ -149,7 +149,7 @@ func (g *Graph) norm(x *Node, mean, variance []float32) *Node {
 		},
 		Reads: []int{0},
 		Backward: Lazy{
-			Coefficients: 3 * c, Plain: []int{2}, Views: []int{0, 2}, Reads: []int{0, 2},
+			Coefficients: 3 * c, Scaled: []int{2}, Views: []int{0, 2}, Reads: []int{0, 2},
 			Do: func(d *Device, in []kernel.View, k []float32, out []kernel.View) {
 				value, dy := in[0], in[2]
 				value.Scale, value.Shift = in[1].Data[:c], in[1].Data[c:2*c]
@@ -184,16 +184,28 @@ func (g *Graph) ScaleShift(x, scale, shift *Node) *Node {
 	if size(scale.Shape()) != shape.C || size(shift.Shape()) != shape.C {
 		panic(fmt.Sprintf("graph: scale %v and shift %v don't fit x %v", scale.Shape(), shift.Shape(), x.Shape()))
 	}
+	c := shape.C
 	return g.Apply(Operation{
 		Name:  "scale-shift",
 		Shape: x.Shape().Clone(),
-		Forward: Kernel(func(d *Device, in, out [][]float32) {
-			kernel.ScaleShiftForward(d.workers, out[0], in[0], in[1], in[2], shape)
-		}),
+		Forward: Lazy{
+			Coefficients: 3 * c, Views: []int{0},
+			Do: func(_ *Device, in []kernel.View, k []float32, out []kernel.View) {
+				out[0] = in[0].Scaled(in[1].Data, in[2].Data, k)
+			},
+		},
 		Reads: []int{0, 1},
-		Backward: Kernel(func(d *Device, in, out [][]float32) {
-			kernel.ScaleShiftBackward(d.workers, out[0], out[1], out[2], in[2], in[0], in[1], shape)
-		}),
+		Backward: Lazy{
+			Coefficients: 3 * c, Single: []int{0}, Plain: []int{2}, Views: []int{2}, Reads: []int{0, 2},
+			Do: func(d *Device, in []kernel.View, k []float32, out []kernel.View) {
+				x, scale, dy := in[0], in[1].Data, in[2]
+				dscale, dshift := k[:c], k[c:2*c]
+				kernel.ScaleShiftGradient(d.workers, dscale, dshift, dy, x, shape)
+				copy(k[2*c:], scale)
+				dy.Scale = k[2*c : 3*c]
+				out[0], out[1], out[2] = dy, kernel.Plain(dscale, 1, c), kernel.Plain(dshift, 1, c)
+			},
+		},
 	}, x, scale, shift)
 }
 

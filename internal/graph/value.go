@@ -58,9 +58,15 @@ func (v *value) bytes() int {
 func (v *value) wanted() bool { return v.readers > 0 || v.lent }
 
 // plain tells whether the value stands in memory as it is, if perhaps with gaps between the images.
-func (v *value) plain() bool { return v.view.Scale == nil && v.view.Other == nil }
+func (v *value) plain() bool {
+	return v.view.Scale == nil && v.view.Shift == nil && v.view.Other == nil
+}
 
-// contiguous tells whether it does so without gaps.
+// scaled tells whether it stands there, but for a scale, and single whether it does but for scale and shift.
+func (v *value) scaled() bool { return v.view.Shift == nil && v.view.Other == nil }
+func (v *value) single() bool { return v.view.Other == nil }
+
+// contiguous tells whether it stands in memory as it is and without gaps.
 func (v *value) contiguous() bool {
 	return v.plain() && (v.n == 1 || v.view.Stride == v.channels*v.pixels)
 }
@@ -137,15 +143,13 @@ func (m *Machine) release(v *value) {
 // contiguous returns a value as plain memory without gaps. Where it isn't that yet, it is from now on.
 func (m *Machine) contiguous(id int64) []float32 {
 	v := &m.values[id]
-	if !v.contiguous() {
-		m.settle(v)
-	}
+	m.settleUnless(id, (*value).contiguous)
 	return v.view.Data[:v.size()]
 }
 
-// plain sees to it that a value stands in memory as it is.
-func (m *Machine) plain(id int64) {
-	if v := &m.values[id]; !v.plain() {
+// settleUnless evaluates a view into memory of its own unless it is simple enough.
+func (m *Machine) settleUnless(id int64, simple func(*value) bool) {
+	if v := &m.values[id]; !simple(v) {
 		m.settle(v)
 	}
 }

@@ -22,8 +22,9 @@ type Lazy struct {
 	// Do sets every out that is needed, using so many coefficients, which live as long as the outs.
 	Do           func(d *Device, in []kernel.View, coefficients []float32, out []kernel.View)
 	Coefficients int
-	// Plain lists the inputs that must be memory as it is, Views those whose memory the outs lie in.
-	Plain, Views []int
+	// Plain lists the inputs that must be memory as it is, Scaled those that may be that with a scale, Single those that
+	// may have a shift too, but be of one tensor; Views those whose memory the outs lie in.
+	Plain, Scaled, Single, Views []int
 	// Reads lists those whose numbers Do reads.
 	Reads []int
 	// Apart says that no two outs share memory, so that what reads one may overwrite it.
@@ -65,7 +66,13 @@ func (f Fused) run(m *Machine, s *step) {
 
 func (l Lazy) run(m *Machine, s *step) {
 	for _, i := range l.Plain {
-		m.plain(s.in[i])
+		m.settleUnless(s.in[i], (*value).plain)
+	}
+	for _, i := range l.Scaled {
+		m.settleUnless(s.in[i], (*value).scaled)
+	}
+	for _, i := range l.Single {
+		m.settleUnless(s.in[i], (*value).single)
 	}
 	in := m.views(s)
 	var coefficients []float32

@@ -80,7 +80,7 @@ func (n *Norm) merged(moments []float32, c int) (mean, variance float64) {
 }
 
 // NormGradient computes the gradient of a batch normalisation. y is the normalised tensor: the one before it, with the Scale
-// and Shift of NormStatistics. dy is the gradient by y, as it lies in memory. The gradient by the tensor before is
+// and Shift of NormStatistics. dy is the gradient by y, as it lies in memory or scaled. The gradient by the tensor before is
 //
 //	View{Data: dy.Data, Scale: scale, Other: y.Data, OtherScale: otherScale, Shift: shift}
 //
@@ -89,15 +89,35 @@ func NormGradient(w *Workers, scale, otherScale, shift []float32, dy, y View, n 
 	count := float64(n.N * n.Pixels)
 	w.Run(n.C, func(c int, _ *Scratch) {
 		s, b := float64(y.Scale[c]), float64(y.Shift[c])
-		centre := float32(-b / s)
-		var sumDy, sumDyX float64 // x being off the centre
-		for i := range n.N {
-			g, gx := w.set.moments(dy.Data[i*dy.Stride+c*n.Pixels:][:n.Pixels], y.Data[i*y.Stride+c*n.Pixels:][:n.Pixels], centre)
-			sumDy += g
-			sumDyX += gx
-		}
-		meanDyY := (s*sumDyX + (b+s*float64(centre))*sumDy) / count
-		scale[c], otherScale[c] = y.Scale[c], float32(-s*s*meanDyY)
-		shift[c] = float32(-s * (sumDy/count + b*meanDyY))
+		sumDy, sumDyY := n.gradientMoments(&w.set, dy, y, c)
+		scale[c] = float32(s * float64(of(dy.Scale, c, 1)))
+		otherScale[c] = float32(-s * s * sumDyY / count)
+		shift[c] = float32(-s * (sumDy + b*sumDyY) / count)
 	})
+}
+
+// ScaleShiftGradient computes the gradients of x·scale + shift by scale and shift, Σ dy·x and Σ dy, both [C]. dy is the
+// gradient by the result, as it lies in memory or scaled; x has no Other.
+func ScaleShiftGradient(w *Workers, dscale, dshift []float32, dy, x View, n Norm) {
+	w.Run(n.C, func(c int, _ *Scratch) {
+		sumDy, sumDyX := n.gradientMoments(&w.set, dy, x, c)
+		dscale[c], dshift[c] = float32(sumDyX), float32(sumDy)
+	})
+}
+
+// gradientMoments returns Σ dy and Σ dy·x of a channel. What is summed up are products with x less its mean, if x is
+// normalised, since sums of both signs lose fewer bits.
+func (n *Norm) gradientMoments(s *set, dy, x View, c int) (sumDy, sumDyX float64) {
+	scale, shift := float64(of(x.Scale, c, 1)), float64(of(x.Shift, c, 0))
+	centre := float32(0)
+	if scale != 0 {
+		centre = float32(-shift / scale)
+	}
+	for i := range n.N {
+		g, gx := s.moments(dy.Data[i*dy.Stride+c*n.Pixels:][:n.Pixels], x.Data[i*x.Stride+c*n.Pixels:][:n.Pixels], centre)
+		sumDy += g
+		sumDyX += gx
+	}
+	factor := float64(of(dy.Scale, c, 1))
+	return factor * sumDy, factor * (scale*sumDyX + (shift+scale*float64(centre))*sumDy)
 }

@@ -19,6 +19,26 @@ func Plain(data []float32, channels, pixels int) View {
 	return View{Data: data, Stride: channels * pixels}
 }
 
+// Scaled returns the view of v·scale + shift, both [C]. Its coefficients, up to 3·C floats, go to k.
+func (v View) Scaled(scale, shift, k []float32) View {
+	channels := len(scale)
+	product := func(to []float32, old []float32) []float32 {
+		for c := range channels {
+			to[c] = of(old, c, 1) * scale[c]
+		}
+		return to[:channels]
+	}
+	total := k[channels : 2*channels]
+	for c := range channels {
+		total[c] = of(v.Shift, c, 0)*scale[c] + shift[c]
+	}
+	v.Scale, v.Shift = product(k, v.Scale), total
+	if v.Other != nil {
+		v.OtherScale = product(k[2*channels:], v.OtherScale)
+	}
+	return v
+}
+
 // Target is where a kernel writes a tensor [N, C, pixels], laid out as the Data of a View. The result overwrites what is
 // there, or is added to it. A target without Data is one that nobody wants.
 type Target struct {
