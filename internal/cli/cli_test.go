@@ -25,30 +25,31 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the scripts of testdata/script, each of which shows what a command does for its users. Beside the
-// usual commands they have "exits CODE COMMAND…", which checks an exit code.
+// usual commands they have exits.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
-				if neg || len(args) < 2 {
-					ts.Fatalf("usage: exits CODE COMMAND…")
-				}
-				code := 0
-				var failed *exec.ExitError
-				switch err := ts.Exec(args[1], args[2:]...); {
-				case errors.As(err, &failed):
-					code = failed.ExitCode()
-				case err != nil:
-					ts.Fatalf("%v", err)
-				}
-				if strconv.Itoa(code) != args[0] {
-					ts.Fatalf("exit code %d, want %s", code, args[0])
-				}
-			},
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, Cmds: scriptCommands()})
+}
+
+// scriptCommands are the commands of scripts beside the usual ones: "exits CODE COMMAND…" checks an exit code.
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"exits": func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg || len(args) < 2 {
+				ts.Fatalf("usage: exits CODE COMMAND…")
+			}
+			code := 0
+			var failed *exec.ExitError
+			switch err := ts.Exec(args[1], args[2:]...); {
+			case errors.As(err, &failed):
+				code = failed.ExitCode()
+			case err != nil:
+				ts.Fatalf("%v", err)
+			}
+			if strconv.Itoa(code) != args[0] {
+				ts.Fatalf("exit code %d, want %s", code, args[0])
+			}
 		},
-	})
+	}
 }
 
 // run is one run of the program in this process.
@@ -97,6 +98,9 @@ func TestBadInput(t *testing.T) {
 		{"search 0.003", exitUsage, `nat search takes no arguments, but was given "0.003" (see nat search --help)`},
 		{"search --entropy_coeff 0.003 0.01", exitUsage, `--entropy-coeff 0.003 0.01: the normal and the reduce cell have the same here, give one value (see nat search --help)`},
 		{"search --entropy_coeff 0.003 x", exitUsage, `nat search takes no arguments, but was given "x" (see nat search --help)`},
+		{"search --data sample --image-size 64", exitFailed, "the images of sample have 32×32 pixels: leave --image-size out"},
+		{"search --data sample --classes cat,dog", exitFailed, "the classes of sample can't be chosen: leave --classes out"},
+		{"search --data sample --image-size 3", exitUsage, `--image-size "3": give a whole number from 4 to 1024 (see nat search --help)`},
 		{"search --entropy_coeff 0.003 3e-3 --data none", exitFailed, `no data set: stat none: no such file or directory (--data names a folder of images or of CIFAR-10, an archive of it, or sample)`},
 		{"search --init-channels 512", exitUsage, `a supernet of 512 init channels, 8 layers and 4 nodes has 9343885312 weights or more: more than 268435456 can't be (see nat search --help)`},
 		{"completion", exitUsage, `name one shell: bash, zsh, fish, powershell (see nat completion --help)`},

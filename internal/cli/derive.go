@@ -31,6 +31,7 @@ const (
 
 // deriveSettings are the flags of nat derive.
 type deriveSettings struct {
+	dataFlags
 	architectures                   []string
 	random                          int
 	modelPath                       string
@@ -39,7 +40,7 @@ type deriveSettings struct {
 	selectOn                        string
 	withMode, allowCostlier, noEval bool
 	seed                            uint64
-	data                            string
+	imagesGiven                     bool // --images
 	batchSize, threads              int
 	out                             string
 	formats                         []draw.Format
@@ -57,7 +58,8 @@ most accurate. Print both genotypes, accuracies and costs, and what the policy s
 
 The accuracies are those of shared weights: they compare architectures, and are far below what a network trained from
 scratch reaches. Without --model-path the shipped checkpoint for that many nodes is taken, and without --data the embedded
-sample of real images, so that neither a network nor a disk is needed.`,
+sample of real images, so that neither a network nor a disk is needed. The shipped checkpoints know CIFAR-10's classes alone:
+for images of other classes they give the policy's most probable transformation, without accuracies.`,
 		Example: `  nat derive DARTS
   nat derive train.log --n-archs 30 --data ~/cifar-10
   nat derive --arch ENAS --model-path runs/search-1 --no-eval --json`,
@@ -70,6 +72,7 @@ sample of real images, so that neither a network nor a disk is needed.`,
 		if len(s.architectures) == 0 && s.random == 0 {
 			return usagef(c, "name an architecture, as in %s DARTS; nat genotypes lists the published ones", c.CommandPath())
 		}
+		s.imagesGiven = c.Flags().Changed("images")
 		if s.selectOn == selectTest && !c.Flags().Changed("with-mode") {
 			s.withMode = false // published numbers were chosen among draws alone
 		}
@@ -91,7 +94,7 @@ func (s *deriveSettings) define(flags *pflag.FlagSet) {
 	flags.BoolVar(&s.allowCostlier, "allow-costlier", false, "accept transformations that cost more than the input")
 	flags.BoolVar(&s.noEval, "no-eval", false, "evaluate nothing: take the most probable transformation that costs no more")
 	seedFlag(flags, &s.seed)
-	flags.StringVar(&s.data, "data", dataset.SampleName, "`folder` or archive of CIFAR-10, or sample for the embedded one")
+	s.defineOffline(flags)
 	batchSizeFlag(flags, &s.batchSize)
 	threadsFlag(flags, &s.threads)
 	flags.StringVar(&s.out, "out", ".", "`folder` for the drawings")
@@ -119,7 +122,8 @@ func (p *program) derive(ctx context.Context, s deriveSettings) error {
 	defer sketch.close()
 	var set *dataset.Set
 	if !s.noEval {
-		if set, err = dataset.Open(ctx, dataset.OpenOptions{Data: s.data}); err != nil {
+		s.size = all[0].model.Supernet.Config().ImageSize // the shipped ones have the same
+		if set, err = p.openData(ctx, s.dataFlags); err != nil {
 			return err
 		}
 	}
@@ -131,6 +135,7 @@ func (p *program) derive(ctx context.Context, s deriveSettings) error {
 		if err != nil {
 			return err
 		}
+		s.noEval = selection == nil
 		r, err := p.deriveOne(ctx, device, d, s.options(selection, test))
 		if err != nil {
 			return fmt.Errorf("%s: %w", nameOf(d.Genotype), err)

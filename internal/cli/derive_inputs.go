@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"nat/internal/dataset"
 	"nat/internal/model"
@@ -101,16 +103,24 @@ type imagesOf struct {
 	selection, test *dataset.Images
 }
 
+// of finds the images to choose on and to test on. There are none where nothing is to be evaluated, or nothing can be.
 func (f *imagesOf) of(m *model.Model) (selection, test *dataset.Images, err error) {
 	if f.set == nil || m == f.last {
 		return f.selection, f.test, nil
 	}
-	n := f.settings.images
-	if n > f.set.Test.Len() {
-		return nil, nil, fmt.Errorf("%s has %d test images, not %d: give fewer with --images, or 0 for all",
-			f.set.Name, f.set.Test.Len(), n)
+	f.last, f.selection, f.test = m, nil, nil
+	if reason := f.strange(m); reason != "" && f.settings.modelPath != "" {
+		return nil, nil, errors.New(reason + ": give the data that it was trained on (--data), or --no-eval")
+	} else if reason != "" {
+		f.warn("%s: nothing is evaluated, and the policy's most probable transformation taken (for accuracies on these images: nat search --data %s, then --model-path)",
+			reason, f.settings.data)
+		return nil, nil, nil
 	}
-	f.last, f.test = m, f.set.Test.First(n)
+	n := f.settings.images
+	if there := f.set.Test.Len(); n > there && f.settings.imagesGiven {
+		return nil, nil, fmt.Errorf("%s has %d test images, not %d: give fewer with --images, or 0 for all", f.set.Name, there, n)
+	}
+	f.test = f.set.Test.First(n)
 	if f.settings.selectOn == selectTest {
 		f.selection = f.test
 		return f.selection, f.test, nil
@@ -126,4 +136,30 @@ func (f *imagesOf) of(m *model.Model) (selection, test *dataset.Images, err erro
 	}
 	f.selection = selection
 	return f.selection, f.test, err
+}
+
+// strange says why a model's supernet can't tell the classes of the images apart; it is empty where it can.
+func (f *imagesOf) strange(m *model.Model) string {
+	own, theirs := m.Training.Classes, f.set.Train.Classes
+	if own == nil {
+		own = dataset.ClassesOf(m.Training.Dataset)
+	}
+	size := m.Supernet.Config().ImageSize
+	switch {
+	case own != nil && !slices.Equal(own, theirs):
+		return fmt.Sprintf("%s was trained on %s, %d×%d pixels, to tell %s; those of %s are %s", m.Source, m.Training.Dataset, size, size,
+			named(own), f.set.Name, named(theirs))
+	case m.Supernet.Config().Classes != len(theirs):
+		return fmt.Sprintf("%s tells %d classes apart; %s has %d", m.Source, m.Supernet.Config().Classes, f.set.Name, len(theirs))
+	}
+	return ""
+}
+
+// named counts classes and names a few.
+func named(classes []string) string {
+	const most = 3
+	if len(classes) <= most {
+		return fmt.Sprintf("%d classes (%s)", len(classes), strings.Join(classes, ", "))
+	}
+	return fmt.Sprintf("%d classes (%s, …)", len(classes), strings.Join(classes[:most], ", "))
 }

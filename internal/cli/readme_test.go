@@ -12,9 +12,9 @@ import (
 // scaledDown is what TestReadme adds to a command that would take long, or need a network. Of a flag that is given twice the
 // last counts.
 var scaledDown = map[string]string{
-	"search": "--data sample --init-channels 2 --layers 3 --transformer-nfeat 8 --images 16 --epochs 1",
+	"search": "--init-channels 2 --layers 3 --transformer-nfeat 8 --images 16 --epochs 1",
 	"bench":  "--channels 2 --layers 3 --batch 2 --repeat 1",
-	"derive": "--images 32 --n-archs 2",
+	"derive": "--images 12 --n-archs 2",
 }
 
 // TestReadme runs every command of the README, in its order and in one folder, scaled down where it would take long.
@@ -28,6 +28,9 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(t.TempDir())
+	if err := writeImages("photos", true, "plane", "car", "bird"); err != nil {
+		t.Fatal(err)
+	}
 	commands := 0
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
 		for line := range strings.Lines(block[1]) {
@@ -75,6 +78,9 @@ func runReadmeCommand(t *testing.T, line string, args []string) {
 		args[len(args)-1] = "2"
 	default:
 		args = append(args, extra...)
+		if args[0] == "search" && !slices.Contains(args, "--data") {
+			args = append(args, "--data", "sample")
+		}
 	}
 	if code, stdout, stderr := run("", args...); code != exitDone || stdout == "" && args[0] != "visualize" {
 		t.Errorf("%s: exit code %d, %q", line, code, stderr)

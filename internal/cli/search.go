@@ -26,10 +26,10 @@ func (p *program) searchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "search",
 		Short: "Train the supernet and the policy that transforms architectures",
-		Long: `Train, on CIFAR-10, a supernet that shares its weights among all architectures, and the policy that transforms them: each
-epoch first the one, then the other. The run folder gets settings, metrics (metrics.jsonl, and events for TensorBoard),
-checkpoints (the latest, and the best by the accuracy of transformed architectures), and every --test-freq epochs a random
-architecture with its best transformation.
+		Long: `Train, on CIFAR-10 or your own images, a supernet that shares its weights among all architectures, and the policy that
+transforms them: each epoch first the one, then the other. The run folder gets settings, metrics (metrics.jsonl, and events
+for TensorBoard), checkpoints (the latest, and the best by the accuracy of transformed architectures), and every --test-freq
+epochs a random architecture with its best transformation.
 
 An interrupt, a signal to terminate, a closed terminal or the end of --max-hours stops the run after the step at hand, with
 a checkpoint.
@@ -37,6 +37,7 @@ a checkpoint.
 there are other kernels, up to rounding. Of its settings only --epochs may then be given, and raised.`,
 		Example: `  nat search --op-type fully-concat
   nat search --op-type loose-end --init-channels 8 --epochs 20 --max-hours 5 --save runs/small
+  nat search --data photos --image-size 64 --save runs/photos
   nat search --resume runs/small --epochs 40`,
 		Args: noArgumentsBut(entropyFlag),
 	}
@@ -150,7 +151,9 @@ func (p *program) resumeSearch(c *cobra.Command, s searchSettings) error {
 	if err != nil {
 		return err
 	}
-	s.resumed(c.Flags().Changed("data"), config.Source)
+	if err := s.resumed(c, config.Provenance, config.Settings.Supernet.ImageSize); err != nil {
+		return err
+	}
 	set, err := p.openData(c.Context(), s.dataFlags)
 	if err != nil {
 		return err

@@ -37,9 +37,10 @@ func (v *searchView) begin(run *search.Search, set *dataset.Set) {
 		parameters += len(p.Data)
 	}
 	weights, policy := dataset.Split(set.Train.Len(), o.TrainPortion, o.Seed)
-	v.program.note("search in %s: %s, %d nodes, %d channels, %d cells, %s parameters; %s images for the supernet and %s for the policy from %s; %d threads, %s kernels",
+	v.program.note("search in %s: %s, %d nodes, %d channels, %d cells, %s parameters; %s images for the supernet and %s for the policy from %s of %d classes, %d×%d pixels; %d threads, %s kernels",
 		v.folder, o.Supernet.OpType, o.Supernet.Nodes, o.Supernet.Channels, o.Supernet.Layers, grouped(parameters),
-		grouped(len(weights)), grouped(len(policy)), set.Name, run.Device.Workers().Threads(), run.Device.Workers().Set())
+		grouped(len(weights)), grouped(len(policy)), set.Name, len(set.Train.Classes), set.Train.Height, set.Train.Width,
+		run.Device.Workers().Threads(), run.Device.Workers().Set())
 	switch epochs, phase, step := run.Position(); {
 	case epochs >= o.Epochs:
 		v.program.note("all %d epochs are done; more can be asked for with --epochs", o.Epochs)
@@ -125,6 +126,14 @@ type searchResult struct {
 	PeakMemory int64               `json:"peak_memory"`
 }
 
+// dataOf is the flag that names a run's data to another command, which takes CIFAR-10 without it.
+func dataOf(p runs.Provenance) string {
+	if p.Source == "" || p.Source == dataset.SampleName {
+		return ""
+	}
+	return " --data " + p.Source
+}
+
 // printSearch prints where a search stands and what can be done with it.
 func (p *program) printSearch(s *search.Search, v *searchView, json bool) error {
 	epochs, _, _ := s.Position()
@@ -146,7 +155,7 @@ func (p *program) printSearch(s *search.Search, v *searchView, json bool) error 
 	fmt.Fprintf(&text, "  checkpoint        %s\n", r.Checkpoint)
 	fmt.Fprintf(&text, "  peak memory       %.0f MiB\n", float64(r.PeakMemory)/(1<<20))
 	if r.Epochs > 0 {
-		fmt.Fprintf(&text, "Next: nat derive DARTS --model-path %s\n", r.Checkpoint)
+		fmt.Fprintf(&text, "Next: nat derive DARTS --model-path %s%s\n", r.Checkpoint, dataOf(s.Provenance))
 	}
 	p.print("%s", text.String())
 	return nil

@@ -41,7 +41,7 @@ func (r *runFlags) saveEvery() time.Duration {
 
 // provenance says where a run's numbers come from.
 func (r *runFlags) provenance() runs.Provenance {
-	return runs.Provenance{Version: buildVersion().Version, Command: os.Args, Source: r.source()}
+	return runs.Provenance{Version: buildVersion().Version, Command: os.Args, Source: r.source(), Classes: r.folder.Classes}
 }
 
 // agree checks that the flags given with --resume say what the run's settings say, of which --epochs alone may differ.

@@ -23,6 +23,15 @@ func cifarClasses() []string {
 	return []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 }
 
+// ClassesOf gives the class names of a published set by its name, or nil for any other set. Checkpoints that don't name
+// their classes may name the set.
+func ClassesOf(set string) []string {
+	if set == cifar10Name {
+		return cifarClasses()
+	}
+	return nil
+}
+
 // newCIFAR10 gives an empty set of CIFAR-10's kind, with the mean and standard deviation of its training images (spec 7).
 func newCIFAR10(name string, classes []string) *Images {
 	return &Images{

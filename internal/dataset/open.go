@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // SampleName names the embedded sample where a data set is asked for.
@@ -30,7 +29,7 @@ type OpenOptions struct {
 	// Data is a folder that holds CIFAR-10 in either layout, that folder's parent, an archive as published, a folder of
 	// picture files, SampleName, or empty for the user's cache.
 	Data string
-	// Folder says how to read a folder of picture files; other sets allow none of it.
+	// Folder says how to read a folder of picture files; it means nothing to other sets.
 	Folder FolderOptions
 	// Cache is the folder of the user's cache; empty means CacheFolder.
 	Cache string
@@ -40,37 +39,21 @@ type OpenOptions struct {
 }
 
 // Open reads a data set.
-func Open(ctx context.Context, o OpenOptions) (set *Set, err error) {
+func Open(ctx context.Context, o OpenOptions) (*Set, error) {
 	switch o.Data {
 	case SampleName:
-		set, err = Sample()
+		return Sample()
 	case "":
-		set, err = openCache(ctx, o)
-	default:
-		if _, published := locate(o.Data); !published && isFolder(o.Data) {
-			cache, err := o.cacheFolder()
-			if err != nil {
-				cache = "" // what is measured can be kept in the folder
-			}
-			return openFolder(ctx, o.Data, cache, o.Folder)
-		}
-		set, err = openPath(ctx, o.Data)
+		return openCache(ctx, o)
 	}
+	if _, published := locate(o.Data); published || !isFolder(o.Data) {
+		return openPath(ctx, o.Data)
+	}
+	cache, err := o.cacheFolder()
 	if err != nil {
-		return nil, err
+		cache = "" // what is measured can be kept in the folder
 	}
-	return set, o.Folder.agree(set)
-}
-
-// agree checks that options for image folders don't contradict a set that isn't one.
-func (o FolderOptions) agree(s *Set) error {
-	if o.ImageSize != 0 && o.ImageSize != s.Train.Height {
-		return fmt.Errorf("the images of %s have %d×%d pixels: leave --image-size out", s.Name, s.Train.Height, s.Train.Width)
-	}
-	if o.Classes != nil && !slices.Equal(o.Classes, s.Train.Classes) {
-		return fmt.Errorf("the classes of %s are %s: leave --classes out", s.Name, enumerate(s.Train.Classes))
-	}
-	return nil
+	return openFolder(ctx, o.Data, cache, o.Folder)
 }
 
 func (o OpenOptions) cacheFolder() (string, error) {

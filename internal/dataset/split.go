@@ -58,7 +58,10 @@ func (s *Set) Selection(r SelectionRequest) (images *Images, warning string, err
 			s.Name, s.Train.Len(), r.Portion)
 	}
 	if r.Images > len(policy) {
-		warning = s.fewer(len(policy), r.Images)
+		if warning != "" {
+			warning += "; "
+		}
+		warning += s.fewer(len(policy), r.Images)
 	} else if r.Images > 0 {
 		policy = policy[:r.Images]
 	}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -24,6 +25,7 @@ const (
 	keyEpochs             = "epochs"
 	keyDataset            = "dataset"
 	keyFingerprint        = "data_fingerprint"
+	keyClassNames         = "classes" // a JSON array
 	keyNormaliseFeatures  = "policy_normalise_features"
 	keyNormaliseAdjacency = "policy_normalise_adjacency"
 	keyDropout            = "policy_dropout"
@@ -51,6 +53,10 @@ func describe(m *Model) metadata {
 		if text != "" {
 			meta[key] = text
 		}
+	}
+	if m.Training.Classes != nil {
+		names, _ := json.Marshal(m.Training.Classes) // a list of texts is always JSON
+		meta[keyClassNames] = string(names)
 	}
 	if m.Supernet == nil {
 		return meta
@@ -154,6 +160,11 @@ func (meta metadata) training() (Training, error) {
 	if text, ok := meta[keyTrainPortion]; ok {
 		if t.TrainPortion, err = strconv.ParseFloat(text, 64); err != nil || !(t.TrainPortion > 0 && t.TrainPortion < 1) {
 			return t, meta.wrong(keyTrainPortion, "a number between 0 and 1")
+		}
+	}
+	if text, ok := meta[keyClassNames]; ok {
+		if err := json.Unmarshal([]byte(text), &t.Classes); err != nil {
+			return t, meta.wrong(keyClassNames, "a JSON array of names")
 		}
 	}
 	if text, ok := meta[keyEpochs]; ok {

@@ -3,6 +3,7 @@ package model
 import (
 	"math"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +27,8 @@ func small(t testing.TB, opType supernet.OpType, layers int) *Model {
 	}
 	m.Supernet.Initialise(1)
 	m.Policy.Initialise(1)
-	m.Training = Training{Known: true, Seed: 7, TrainPortion: 0.25, Epochs: 3, Dataset: "cifar10", Fingerprint: "abc"}
+	m.Training = Training{Known: true, Seed: 7, TrainPortion: 0.25, Epochs: 3, Dataset: "letters", Fingerprint: "abc",
+		Classes: []string{"a", "b", "c", "d", "e", "f", "the \"rest\""}}
 	return m
 }
 
@@ -62,7 +64,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkEqual(t, got, want)
-			if got.Training != want.Training || got.Source != path {
+			if !reflect.DeepEqual(got.Training, want.Training) || got.Source != path {
 				t.Errorf("read %+v from %s, want %+v from %s", got.Training, got.Source, want.Training, path)
 			}
 		}
@@ -86,7 +88,7 @@ func TestSizesFromShapes(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkEqual(t, got, want)
-		if want := (Training{Seed: DefaultSeed, TrainPortion: DefaultTrainPortion}); got.Training != want {
+		if want := (Training{Seed: DefaultSeed, TrainPortion: DefaultTrainPortion}); !reflect.DeepEqual(got.Training, want) {
 			t.Errorf("training is %+v, want the defaults %+v", got.Training, want)
 		}
 	}

@@ -17,9 +17,10 @@ const Folder = "runs"
 
 // Provenance says where a run's numbers come from.
 type Provenance struct {
-	Version string   `json:"version"` // of this program
-	Command []string `json:"command"` // that the user gave
-	Source  string   `json:"data"`    // of the data, as the user named it; empty for the cache
+	Version string   `json:"version"`           // of this program
+	Command []string `json:"command"`           // that the user gave
+	Source  string   `json:"data"`              // of the data, as the user named it; empty for the cache
+	Classes []string `json:"classes,omitempty"` // that the user chose of an image folder; empty for all
 }
 
 // Config is a run's config.json. S is the type of its settings.
