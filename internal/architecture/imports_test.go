@@ -23,7 +23,7 @@ const module = "nat"
 var allowed = map[string][]string{
 	"cmd/nat": {"internal/cli"},
 	"internal/cli": {
-		"genotypes", "pretrained", "internal/bench", "internal/search", "internal/derive", "internal/draw", "internal/model",
+		"genotypes", "pretrained", "internal/bench", "internal/search", "internal/train", "internal/derive", "internal/draw", "internal/model",
 		"internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset",
 		"internal/checkpoint", "internal/runs", "internal/runfolder", "internal/genotype", "internal/primitive",
 		"internal/atomicfile", "internal/random",

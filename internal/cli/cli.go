@@ -117,7 +117,7 @@ expression "Genotype(…)".`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return flagError(c, args, err) })
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		p.searchCommand(), p.deriveCommand(), p.visualizeCommand(), p.genotypesCommand(), p.opsCommand(), p.costCommand(),
+		p.searchCommand(), p.deriveCommand(), p.trainCommand(), p.visualizeCommand(), p.genotypesCommand(), p.opsCommand(), p.costCommand(),
 		p.benchCommand(), p.downloadCommand(), p.versionCommand(), p.completionCommand(),
 	)
 	return root

@@ -39,7 +39,7 @@ type Means struct {
 
 // Judgement is how the network did after an epoch.
 type Judgement struct {
-	On       string  `json:"on"` // JudgedOnTest or JudgedOnRest
+	On       string  `json:"on"` // what the images are: JudgedOnTest …
 	Images   int     `json:"images"`
 	Loss     float64 `json:"loss"`
 	Accuracy float64 `json:"accuracy"`
@@ -47,10 +47,12 @@ type Judgement struct {
 	Best     bool    `json:"best"` // so far
 }
 
-// What epochs are judged on: the data set's test images, or the training images beyond the train portion.
+// What epochs are judged on: the training images beyond the train portion, if there are any, else the images that the data
+// set has for validation, else its test images.
 const (
-	JudgedOnTest = "test"
-	JudgedOnRest = "held out"
+	JudgedOnRest       = "held-out"
+	JudgedOnValidation = "validation"
+	JudgedOnTest       = "test"
 )
 
 // after returns the position of a training that has just written the record.

@@ -75,6 +75,9 @@ func newTraining(o Options, n *network.Network, r Resources) (*Training, error) 
 		Resources: r, options: o, network: n, saved: time.Now(), fingerprint: train.Fingerprint(),
 		sgd: graph.SGD{Momentum: o.Momentum, Decay: o.Decay}, judged: r.Data.Test, judgedOn: JudgedOnTest,
 	}
+	if r.Data.Validation != nil {
+		t.judged, t.judgedOn = r.Data.Validation, JudgedOnValidation
+	}
 	part, rest := dataset.Split(train.Len(), o.TrainPortion, o.Seed)
 	if len(part) == 0 {
 		return nil, fmt.Errorf("%s has %d training images: a train portion of %v leaves none", r.Data.Name, train.Len(), o.TrainPortion)
@@ -112,7 +115,7 @@ func (t *Training) Position() (epochs, step int) {
 // Options returns the training's settings.
 func (t *Training) Options() Options { return t.options }
 
-// JudgedOn returns how many images epochs are judged on, and which: JudgedOnTest or JudgedOnRest.
+// JudgedOn returns how many images epochs are judged on, and which.
 func (t *Training) JudgedOn() (images int, which string) { return t.judged.Len(), t.judgedOn }
 
 // Trained returns what has been trained so far. It shares the training's memory.

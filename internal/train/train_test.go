@@ -144,7 +144,7 @@ func TestStoppedAndResumed(t *testing.T) {
 	s := newSetting()
 	s.options.BatchSize, s.options.Size.Layers, s.options.TrainPortion = 1, 1, 0.7 // 70 steps: lines amid the epochs
 	want := s.complete(t)
-	if text := string(runstest.Read(t, want, "metrics.jsonl")); strings.Count(text, `"kind":"step"`) != 3 || !strings.Contains(text, `"on":"held out","images":30`) {
+	if text := string(runstest.Read(t, want, "metrics.jsonl")); strings.Count(text, `"kind":"step"`) != 3 || !strings.Contains(text, `"on":"held-out","images":30`) {
 		t.Errorf("no lines amid the epochs, or nothing held out:\n%s", text)
 	}
 	folder := filepath.Join(t.TempDir(), "run")
