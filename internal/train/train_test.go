@@ -100,7 +100,7 @@ func compare(t *testing.T, got, want string) {
 // TestTrainingLearns trains to the last line, and looks at what it logged.
 func TestTrainingLearns(t *testing.T) {
 	s := newSetting()
-	s.data.Train = runstest.Images(800)
+	s.data.Train, s.data.Test = runstest.Images(1200), runstest.Images(80)
 	s.options.Rate, s.options.Size.Channels = 0.1, 4
 	w := &watcher{}
 	if err := s.run(t.Context(), t, filepath.Join(t.TempDir(), "run"), w); err != nil {
@@ -116,7 +116,7 @@ func TestTrainingLearns(t *testing.T) {
 		t.Fatalf("%d epochs, want 3", len(epochs))
 	}
 	last := epochs[2]
-	if last.Train.Loss >= epochs[0].Train.Loss || last.Evaluation.Accuracy < 0.9 || last.Evaluation.Top5 != 1 {
+	if last.Train.Loss >= epochs[0].Train.Loss || last.Evaluation.Accuracy < 0.6 || last.Evaluation.Top5 != 1 {
 		t.Errorf("it learned little: %+v and %+v", last.Train, *last.Evaluation)
 	}
 	if last.Train.Rate != 0.1*0.25 && math.Abs(last.Train.Rate-0.025) > 1e-12 || math.Abs(last.Train.DropPath-0.2*2/3) > 1e-12 {
