@@ -73,14 +73,11 @@ func BenchmarkPlanes(b *testing.B) {
 		operands int
 		run      func()
 	}{
-		{"norm forward", 2, func() { NormForward(w, y, x, mean, variance, invStd, n) }},
-		{"norm backward", 3, func() { NormBackward(w, y, z, x, invStd, n) }},
 		{"scale and shift backward", 3, func() { ScaleShiftBackward(w, y, mean, variance, z, x, invStd, n) }},
 		{"max 3x3 forward", 2, func() { PoolForward(w, into, nil, in, max3) }},
 		{"max 3x3 backward", 3, func() { PoolBackward(w, into, gradient, in, max3) }},
 		{"average 5x5 forward", 2, func() { PoolForward(w, into, nil, in, average5) }},
 		{"average 5x5 backward", 2, func() { PoolBackward(w, into, gradient, in, average5) }},
-		{"add into", 2, func() { AddInto(w, y, x) }},
 		{"relu forward", 2, func() { ReLUForward(w, y, x) }},
 		{"relu backward", 3, func() { ReLUBackward(w, y, z, x) }},
 		{"global average", 1, func() { GlobalAverageForward(w, y, x, n) }},

@@ -28,32 +28,6 @@ func ReLUBackward(w *Workers, dx, dy, x []float32) {
 	})
 }
 
-// Add computes y = a + b. y may be a or b.
-func Add(w *Workers, y, a, b []float32) {
-	w.Run(chunks(len(y)), func(piece int, _ *Scratch) {
-		from, to := chunk(piece, len(y))
-		w.set.sum(y[from:to], a[from:to], b[from:to])
-	})
-}
-
-// AddInto computes y += x.
-func AddInto(w *Workers, y, x []float32) { Add(w, y, y, x) }
-
-// CopyChannels copies channels channels of every one of n images of pixels pixels from src, a tensor of srcChannels
-// channels, into dst, one of dstChannels: dst[i, dstOffset+c] = src[i, srcOffset+c]. A src of nil stands for zeros. The
-// other channels of dst stay as they are.
-func CopyChannels(w *Workers, dst, src []float32, n, pixels, dstChannels, dstOffset, srcChannels, srcOffset, channels int) {
-	size := channels * pixels
-	w.Run(n, func(i int, _ *Scratch) {
-		to := dst[(i*dstChannels+dstOffset)*pixels:][:size]
-		if src == nil {
-			clear(to)
-			return
-		}
-		copy(to, src[(i*srcChannels+srcOffset)*pixels:][:size])
-	})
-}
-
 // SGDStep is a step of stochastic gradient descent with momentum (spec section 7): buffer = momentum·buffer +
 // (gradient + decay·p), then p −= rate·buffer, in single precision. The first step finds no buffer, only memory for it.
 func SGDStep(w *Workers, p, buffer, gradient []float32, rate, momentum, decay float32, first bool) {

@@ -3,7 +3,6 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 )
 
@@ -30,50 +29,6 @@ func TestReLUPassesOnlyWhatIsPositive(t *testing.T) {
 	sameBits(t, "y in the place of x", y, x)
 	ReLUBackward(w, dy, dy, x)
 	sameBits(t, "dx in the place of dy", dx, dy)
-}
-
-func TestAddAddsInAnyPlace(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	for _, n := range []int{0, 1, elementChunk, 2*elementChunk + 5} {
-		a, b := normal(r, n), normal(r, n)
-		w := workers(t, 2)
-		y := output(t, n)
-		Add(w, y, a, b)
-		for i := range y {
-			if y[i] != a[i]+b[i] {
-				t.Fatalf("%g + %g = %g", a[i], b[i], y[i])
-			}
-		}
-		first, second, into := slices.Clone(a), slices.Clone(b), slices.Clone(a)
-		Add(w, first, first, b)
-		Add(w, second, a, second)
-		AddInto(w, into, b)
-		for _, z := range [][]float32{first, second, into} {
-			sameBits(t, "sum in the place of a summand", y, z)
-		}
-	}
-}
-
-func TestCopyChannelsCopiesTheWindowAndNoMore(t *testing.T) {
-	const n, pixels, dstChannels, srcChannels, channels = 3, 5, 7, 4, 2
-	src := normal(rand.New(rand.NewPCG(1, 2)), n*srcChannels*pixels)
-	for _, from := range [][]float32{src, nil} {
-		dst := output(t, n*dstChannels*pixels)
-		CopyChannels(workers(t, 2), dst, from, n, pixels, dstChannels, 3, srcChannels, 1, channels)
-		for i, got := range dst {
-			image, c, pixel := i/(dstChannels*pixels), i/pixels%dstChannels, i%pixels
-			want := guard
-			if c >= 3 && c < 3+channels {
-				want = 0
-				if from != nil {
-					want = src[(image*srcChannels+1+c-3)*pixels+pixel]
-				}
-			}
-			if got != want {
-				t.Fatalf("image %d, channel %d, pixel %d is %g, want %g", image, c, pixel, got, want)
-			}
-		}
-	}
 }
 
 func TestSGDStepsAsTheSpecificationSays(t *testing.T) {

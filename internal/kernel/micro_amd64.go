@@ -184,11 +184,6 @@ func sumAVX512(y []float32, a []float32, b []float32)
 //go:noescape
 func productAVX512(y []float32, a []float32, b []float32)
 
-// centreAndScaleAVX512 computes y = (x − centre)·scale.
-//
-//go:noescape
-func centreAndScaleAVX512(y []float32, x []float32, centre float32, scale float32)
-
 // scaleAndShiftAVX512 computes y = x·scale + shift.
 //
 //go:noescape
@@ -421,11 +416,6 @@ func sumAVX2(y []float32, a []float32, b []float32)
 //
 //go:noescape
 func productAVX2(y []float32, a []float32, b []float32)
-
-// centreAndScaleAVX2 computes y = (x − centre)·scale.
-//
-//go:noescape
-func centreAndScaleAVX2(y []float32, x []float32, centre float32, scale float32)
 
 // scaleAndShiftAVX2 computes y = x·scale + shift.
 //

@@ -1,61 +1,8 @@
 package kernel
 
-import "math"
-
 // plane returns the pixels of image i and channel c of a tensor.
 func (n *Norm) plane(x []float32, i, c int) []float32 {
 	return x[(i*n.C+c)*n.Pixels:][:n.Pixels]
-}
-
-// NormForward computes y = (x − mean)·invStd channel by channel, and the batch's own mean, biased variance and
-// invStd = 1/√(variance + Eps), each [C]. y may be x.
-func NormForward(w *Workers, y, x, mean, variance, invStd []float32, n Norm) {
-	w.Run(n.C, func(c int, _ *Scratch) {
-		m, v := n.moments(&w.set, x, c)
-		centre, scale := float32(m), float32(1/math.Sqrt(v+n.Eps))
-		mean[c], variance[c], invStd[c] = centre, float32(v), scale
-		for i := range n.N {
-			w.set.centreAndScale(n.plane(y, i, c), n.plane(x, i, c), centre, scale)
-		}
-	})
-}
-
-// moments returns the mean of a channel and its variance. It reads memory once: the deviations of a block are taken from the
-// block's own mean, rounded, so that single precision is enough for their squares; the rest is in double.
-func (n *Norm) moments(s *set, x []float32, c int) (mean, variance float64) {
-	var count, origin, sum, squares float64 // of the deviations from the first block's mean, the origin
-	for i := range n.N {
-		for left := n.plane(x, i, c); len(left) > 0; {
-			block := left[:min(momentBlock, len(left))]
-			left = left[len(block):]
-			size := float64(len(block))
-			centre := float32(s.total(block) / size)
-			blockSum, blockSquares := s.deviations(block, centre)
-			if count == 0 {
-				origin = float64(centre)
-			}
-			off := float64(centre) - origin
-			sum += blockSum + size*off
-			squares += blockSquares + off*(2*blockSum+size*off)
-			count += size
-		}
-	}
-	return origin + sum/count, max(0, squares-sum*sum/count) / count
-}
-
-// NormBackward computes dx = invStd·(dy − mean(dy) − y·mean(dy·y)) channel by channel, y being NormForward's output. dx may
-// be dy.
-func NormBackward(w *Workers, dx, dy, y, invStd []float32, n Norm) {
-	w.Run(n.C, func(c int, _ *Scratch) {
-		sumDy, sumDyY := n.gradientSums(&w.set, dy, y, c)
-		count := float64(n.N * n.Pixels)
-		scale := float64(invStd[c])
-		a, b := float32(scale), float32(-scale*sumDyY/count)
-		shift := float32(-scale * sumDy / count)
-		for i := range n.N {
-			w.set.combine(n.plane(dx, i, c), n.plane(dy, i, c), n.plane(y, i, c), a, b, shift)
-		}
-	})
 }
 
 // ScaleShiftForward computes y = x·scale + shift, scale and shift being [C]. y may be x.

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -63,96 +62,6 @@ func forNorms(t *testing.T, centre float32, test func(t *testing.T, n Norm, x, d
 			}
 			test(t, n, x, normal(r, len(x)))
 		})
-	}
-}
-
-func testNormForward(t *testing.T, n Norm, x []float32, tolerance float64) {
-	got := forThreads(t, func(w *Workers) [][]float32 {
-		y, mean, variance, invStd := output(t, len(x)), output(t, n.C), output(t, n.C), output(t, n.C)
-		NormForward(w, y, x, mean, variance, invStd, n)
-		inPlace := slices.Clone(x)
-		NormForward(w, inPlace, inPlace, mean, variance, invStd, n)
-		sameBits(t, "y in the place of x", y, inPlace)
-		return [][]float32{y, mean, variance, invStd}
-	})
-	y, means, variances, invStds := make([]float64, len(x)), make([]float64, n.C), make([]float64, n.C), make([]float64, n.C)
-	for c := range n.C {
-		v := channel(x, n, c)
-		means[c] = mean(v)
-		variances[c] = mean(products(v, v)) - means[c]*means[c]
-		invStds[c] = 1 / math.Sqrt(variances[c]+n.Eps)
-	}
-	eachElement(n, func(i, c, _ int) { y[i] = (float64(x[i]) - means[c]) * invStds[c] })
-	if n.N*n.Pixels == 1 { // one number is its own mean
-		clear(y)
-		clear(variances)
-		for c := range invStds {
-			invStds[c] = 1 / math.Sqrt(n.Eps)
-		}
-	}
-	near(t, "y", got[0], y, tolerance)
-	near(t, "mean", got[1], means, 1e-6)
-	near(t, "variance", got[2], variances, 1e-6)
-	near(t, "invStd", got[3], invStds, 1e-6)
-}
-
-func TestNormalisationEqualsTheDefinition(t *testing.T) {
-	forNorms(t, 0.5, func(t *testing.T, n Norm, x, _ []float32) { testNormForward(t, n, x, 1e-6) })
-}
-
-// A mean of 500 deviations costs y the digits that x itself has lost, and the variance none.
-func TestNormalisationBearsAMeanFarFromZero(t *testing.T) {
-	forNorms(t, 1000, func(t *testing.T, n Norm, x, _ []float32) { testNormForward(t, n, x, 1e-4) })
-}
-
-func TestNormalisationGradientEqualsTheDefinition(t *testing.T) {
-	forNorms(t, 0, func(t *testing.T, n Norm, y, dy []float32) {
-		invStd := normal(rand.New(rand.NewPCG(3, 4)), n.C)
-		got := forThreads(t, func(w *Workers) [][]float32 {
-			dx, inPlace := output(t, len(y)), slices.Clone(dy)
-			NormBackward(w, dx, dy, y, invStd, n)
-			NormBackward(w, inPlace, inPlace, y, invStd, n)
-			sameBits(t, "dx in the place of dy", dx, inPlace)
-			return [][]float32{dx}
-		})
-		want := make([]float64, len(y))
-		for c := range n.C {
-			g, out := channel(dy, n, c), channel(y, n, c)
-			meanG, meanGY := mean(g), mean(products(g, out))
-			eachElement(n, func(i, of, place int) {
-				if of == c {
-					want[i] = float64(invStd[c]) * (g[place] - meanG - out[place]*meanGY)
-				}
-			})
-		}
-		near(t, "dx", got[0], want, 2e-6)
-	})
-}
-
-// TestNormalisationGradientEqualsDifferences moves single inputs and watches Σ y·dy.
-func TestNormalisationGradientEqualsDifferences(t *testing.T) {
-	n := Norm{N: 3, C: 2, Pixels: 7, Eps: 1e-2}
-	r := rand.New(rand.NewPCG(5, 6))
-	x, dy := normal(r, n.N*n.C*n.Pixels), normal(r, n.N*n.C*n.Pixels)
-	w := workers(t, 2)
-	y, dx := make([]float32, len(x)), make([]float32, len(x))
-	mean, variance, invStd := make([]float32, n.C), make([]float32, n.C), make([]float32, n.C)
-	forward := func() { NormForward(w, y, x, mean, variance, invStd, n) }
-	forward()
-	NormBackward(w, dx, dy, y, invStd, n)
-	for i := range x {
-		const step = 1.0 / 64
-		at := x[i]
-		x[i] = at + step
-		forward()
-		above := dot(y, dy)
-		x[i] = at - step
-		forward()
-		slope := (above - dot(y, dy)) / (2 * step)
-		x[i] = at
-		if math.Abs(slope-float64(dx[i])) > 1e-3 {
-			t.Errorf("dx[%d] = %g, by differences %g", i, dx[i], slope)
-		}
 	}
 }
 

@@ -10,10 +10,9 @@ type passes struct {
 	mask, addMasked func(dx, dy, x []float32)
 	// sum computes y = a + b, product y = a·b.
 	sum, product func(y, a, b []float32)
-	// centreAndScale computes y = (x − centre)·scale, scaleAndShift y = x·scale + shift, combine z = u·a + v·b + shift.
-	centreAndScale func(y, x []float32, centre, scale float32)
-	scaleAndShift  func(y, x []float32, scale, shift float32)
-	combine        func(z, u, v []float32, a, b, shift float32)
+	// scaleAndShift computes y = x·scale + shift, combine z = u·a + v·b + shift.
+	scaleAndShift func(y, x []float32, scale, shift float32)
+	combine       func(z, u, v []float32, a, b, shift float32)
 	// These compute the same, rectified.
 	scaleShiftRectify func(y, x []float32, scale, shift float32)
 	combineRectify    func(z, u, v []float32, a, b, shift float32)
@@ -30,7 +29,7 @@ type passes struct {
 // portablePasses are those of the portable set.
 var portablePasses = passes{
 	rectify: rectify, mask: mask, addMasked: addMasked, sum: sum, product: product,
-	centreAndScale: centreAndScale, scaleAndShift: scaleAndShift, combine: combine,
+	scaleAndShift: scaleAndShift, combine: combine,
 	scaleShiftRectify: scaleShiftRectify, combineRectify: combineRectify,
 	step: step, firstStep: firstStep,
 	total: total, deviations: deviations, moments: moments,
@@ -75,13 +74,6 @@ func product(y, a, b []float32) {
 	a, b = a[:len(y)], b[:len(y)]
 	for i := range y {
 		y[i] = a[i] * b[i]
-	}
-}
-
-func centreAndScale(y, x []float32, centre, scale float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] = (x[i] - centre) * scale
 	}
 }
 

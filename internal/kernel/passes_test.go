@@ -60,7 +60,6 @@ func TestPassesAgreeToTheBit(t *testing.T) {
 				"combineRectify":    func(p passes, y, _ []float32) { p.combineRectify(y, a, b, 0.3, 1.7, -0.9) },
 				"sum":               func(p passes, y, _ []float32) { p.sum(y, a, b) },
 				"product":           func(p passes, y, _ []float32) { p.product(y, a, b) },
-				"centreAndScale":    func(p passes, y, _ []float32) { p.centreAndScale(y, a, 0.3, 1.7) },
 				"scaleAndShift":     func(p passes, y, _ []float32) { p.scaleAndShift(y, a, 0.3, 1.7) },
 				"combine":           func(p passes, y, _ []float32) { p.combine(y, a, b, 0.3, 1.7, -0.9) },
 				"step": func(p passes, y, z []float32) {

@@ -15,7 +15,7 @@ func assembly() (found []set) {
 			name: "avx512",
 			passes: passes{
 				rectify: rectifyAVX512, mask: maskAVX512, addMasked: addMaskedAVX512, sum: sumAVX512, product: productAVX512,
-				centreAndScale: centreAndScaleAVX512, scaleAndShift: scaleAndShiftAVX512, combine: combineAVX512,
+				scaleAndShift: scaleAndShiftAVX512, combine: combineAVX512,
 				scaleShiftRectify: scaleShiftRectifyAVX512, combineRectify: combineRectifyAVX512,
 				step: stepAVX512, firstStep: firstStepAVX512,
 				total: totalAVX512, deviations: deviationsAVX512, moments: momentsAVX512,
@@ -52,7 +52,7 @@ func assembly() (found []set) {
 			name: "avx2",
 			passes: passes{
 				rectify: rectifyAVX2, mask: maskAVX2, addMasked: addMaskedAVX2, sum: sumAVX2, product: productAVX2,
-				centreAndScale: centreAndScaleAVX2, scaleAndShift: scaleAndShiftAVX2, combine: combineAVX2,
+				scaleAndShift: scaleAndShiftAVX2, combine: combineAVX2,
 				scaleShiftRectify: scaleShiftRectifyAVX2, combineRectify: combineRectifyAVX2,
 				step: stepAVX2, firstStep: firstStepAVX2,
 				total: totalAVX2, deviations: deviationsAVX2, moments: momentsAVX2,

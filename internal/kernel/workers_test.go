@@ -64,11 +64,8 @@ func TestKernelsAllocateNothingThatGrows(t *testing.T) {
 		"Moments":             func() { Moments(w, m, large, n) },
 		"NormStatistics":      func() { NormStatistics(w, nil, nil, a, b, m, n) },
 		"NormGradient":        func() { NormGradient(w, a, b, s, Plain(x, 6, 81), large, n) },
-		"NormForward":         func() { NormForward(w, dx, x, a, b, s, n) },
-		"NormBackward":        func() { NormBackward(w, dx, x, x, a, n) },
 		"MatMulForward":       func() { MatMulForward(w, y, x, k, a, MatMul{M: 40, K: 9, N: 6}) },
 		"CrossEntropyForward": func() { CrossEntropyForward(w, a, y, x, labels, 25) },
-		"Add":                 func() { Add(w, dx, dx, x) },
 	} {
 		const most = 30 // fewer than images; a gradient by the data has a correlation for each phase of the stride
 		if got := testing.AllocsPerRun(20, run); got > most {
