@@ -18,7 +18,7 @@ const (
 )
 
 // ahead is how far before it is read memory is fetched into the second-level cache, in bytes.
-const ahead = 512
+const ahead = 256
 
 // mixes writes the kernels that compute output channels of a pointwise convolution from channels as they lie in memory.
 func (t target) mixes() {
