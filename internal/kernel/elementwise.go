@@ -28,6 +28,14 @@ func ReLUBackward(w *Workers, dx, dy, x []float32) {
 	})
 }
 
+// Add computes y = a + b. y may be a or b.
+func Add(w *Workers, y, a, b []float32) {
+	w.Run(chunks(len(y)), func(piece int, _ *Scratch) {
+		from, to := chunk(piece, len(y))
+		w.set.sum(y[from:to], a[from:to], b[from:to])
+	})
+}
+
 // SGDStep is a step of stochastic gradient descent with momentum (spec section 7): buffer = momentum·buffer +
 // (gradient + decay·p), then p −= rate·buffer, in single precision. The first step finds no buffer, only memory for it.
 func SGDStep(w *Workers, p, buffer, gradient []float32, rate, momentum, decay float32, first bool) {

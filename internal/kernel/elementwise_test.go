@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -29,6 +30,26 @@ func TestReLUPassesOnlyWhatIsPositive(t *testing.T) {
 	sameBits(t, "y in the place of x", y, x)
 	ReLUBackward(w, dy, dy, x)
 	sameBits(t, "dx in the place of dy", dx, dy)
+}
+
+func TestAddAddsInAnyPlace(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{0, 1, elementChunk, 2*elementChunk + 5} {
+		a, b := normal(r, n), normal(r, n)
+		w := workers(t, 2)
+		y := output(t, n)
+		Add(w, y, a, b)
+		for i := range y {
+			if y[i] != a[i]+b[i] {
+				t.Fatalf("%g + %g = %g", a[i], b[i], y[i])
+			}
+		}
+		first, second := slices.Clone(a), slices.Clone(b)
+		Add(w, first, first, b)
+		Add(w, second, a, second)
+		sameBits(t, "sum in the place of a", y, first)
+		sameBits(t, "sum in the place of b", y, second)
+	}
 }
 
 func TestSGDStepsAsTheSpecificationSays(t *testing.T) {
