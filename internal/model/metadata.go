@@ -9,8 +9,11 @@ import (
 	"nat/internal/supernet"
 )
 
-// defaultImageSize is taken where a checkpoint doesn't say it; no shape does.
-const defaultImageSize = 32
+// The image sizes that are taken where a checkpoint doesn't say it: of shapes, only the stem's tell small from large.
+const (
+	defaultImageSize = 32
+	largeImageSize   = 224
+)
 
 // The keys of a checkpoint's metadata that a model is described by (spec section 11). None is required.
 const (

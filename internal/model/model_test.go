@@ -94,6 +94,32 @@ func TestSizesFromShapes(t *testing.T) {
 	}
 }
 
+// TestLargeStem reads a supernet for large images, with and without metadata.
+func TestLargeStem(t *testing.T) {
+	want, err := New(
+		supernet.Config{OpType: supernet.FullyConcat, Nodes: 4, Channels: 4, Layers: 3, Classes: 7, ImageChannels: 3, ImageSize: 224},
+		policy.Config{Embedding: 3, Features: 6, Hidden: 5},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Supernet.Initialise(1)
+	want.Policy.Initialise(1)
+	f := want.File()
+	for _, meta := range []map[string]string{f.Metadata, nil} {
+		f.Metadata = meta
+		got, err := FromFile(f, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkEqual(t, got, want)
+	}
+	f.Metadata = map[string]string{"image_size": "32"}
+	if _, err := FromFile(f, ""); err == nil || !strings.Contains(err.Error(), "32×32 pixels, which its stem is not for") {
+		t.Errorf("said to be for small images: %v", err)
+	}
+}
+
 // TestPyTorchFile reads what the published program reads and writes: names and shapes alone.
 func TestPyTorchFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint.pt")
@@ -194,34 +220,36 @@ func TestBadCheckpoints(t *testing.T) {
 		edit edit
 		want string
 	}{
-		"nothing":             {func(f *checkpoint.File) { f.Tensors = nil }, "no parameters of a search"},
-		"no policy":           {drop("arch_transformer.op_hidden.weight"), "arch_transformer.op_hidden.weight is missing"},
-		"no stem":             {drop("stem.0.weight"), "stem.0.weight is missing"},
-		"no classifier":       {drop("classifier.weight"), "classifier.weight is missing"},
-		"one missing":         {drop("cells.1.preprocess0.op.1.weight"), "cells.1.preprocess0.op.1.weight is missing"},
-		"one surplus":         {add("cells.1.preprocess2.op.1.weight"), `"cells.1.preprocess2.op.1.weight" is surplus`},
-		"a surplus edge":      {add("cells.1._ops.14._ops.9.op.1.weight"), "15 edges"},
-		"a surplus cell":      {bare(add("cells.99._ops.1._ops.9.op.1.weight")), "too few for a supernet of 100 layers"},
-		"NaN":                 {poison("cells.0.preprocess1.op.1.weight", math.NaN()), "preprocess1.op.1.weight holds NaN"},
-		"infinite":            {poison("arch_transformer.fc.bias", math.Inf(-1)), "arch_transformer.fc.bias holds -Inf"},
-		"misshapen":           {reshape("classifier.bias", 8), "classifier.bias has shape [8], where its place needs [7]"},
-		"stem":                {reshape("stem.0.weight", 7, 3, 3, 3), "stem.0.weight has shape [7 3 3 3]"},
-		"wide stem":           {bare(reshape("stem.0.weight", 3*100, 3, 3, 3)), "too few for a supernet of 3 layers, 4 nodes and 100 init channels"},
-		"wider stem":          {bare(reshape("stem.0.weight", 3*512, 3, 3, 3)), "more than 268435456 can't be"},
-		"many classes":        {bare(reshape("classifier.weight", 60_000, 1)), "too few for a supernet of 3 layers, 4 nodes and 2 init channels"},
-		"huge stem":           {bare(reshape("stem.0.weight", 3*100_000, 1, 1, 1)), "100000 init channels can't be"},
-		"empty stem":          {reshape("stem.0.weight", 0, 3, 3, 3), "stem.0.weight has shape [0 3 3 3]"},
-		"flat stem":           {reshape("stem.0.weight", 54), "should have 4 dimensions"},
-		"policy dimensions":   {reshape("arch_transformer.gc1.weight", 30), "should have 2 dimensions"},
-		"policy sizes":        {reshape("arch_transformer.gc1.weight", 1, 16_000), "don't fit one another"},
-		"metadata contradict": {say("layers", "8"), "layers \"8\", but its tensors are those of 3"},
-		"image size":          {say("image_size", "big"), "image_size \"big\""},
-		"huge images":         {say("image_size", "1000000"), "image size can't be"},
-		"seed":                {say("seed", "-1"), "seed \"-1\""},
-		"train portion":       {say("train_portion", "NaN"), "train_portion \"NaN\""},
-		"epochs":              {say("epochs", "-3"), "epochs \"-3\""},
-		"dropout":             {say("policy_dropout", "2"), "dropout of 2"},
-		"flag":                {say("policy_normalise_features", "maybe"), "\"maybe\", which should be true or false"},
+		"nothing":                {func(f *checkpoint.File) { f.Tensors = nil }, "no parameters of a search"},
+		"no policy":              {drop("arch_transformer.op_hidden.weight"), "arch_transformer.op_hidden.weight is missing"},
+		"no stem":                {drop("stem.0.weight"), "stem.0.weight is missing"},
+		"no classifier":          {drop("classifier.weight"), "classifier.weight is missing"},
+		"one missing":            {drop("cells.1.preprocess0.op.1.weight"), "cells.1.preprocess0.op.1.weight is missing"},
+		"one surplus":            {add("cells.1.preprocess2.op.1.weight"), `"cells.1.preprocess2.op.1.weight" is surplus`},
+		"a surplus edge":         {add("cells.1._ops.14._ops.9.op.1.weight"), "15 edges"},
+		"a surplus cell":         {bare(add("cells.99._ops.1._ops.9.op.1.weight")), "too few for a supernet of 100 layers"},
+		"NaN":                    {poison("cells.0.preprocess1.op.1.weight", math.NaN()), "preprocess1.op.1.weight holds NaN"},
+		"infinite":               {poison("arch_transformer.fc.bias", math.Inf(-1)), "arch_transformer.fc.bias holds -Inf"},
+		"misshapen":              {reshape("classifier.bias", 8), "classifier.bias has shape [8], where its place needs [7]"},
+		"stem":                   {reshape("stem.0.weight", 7, 3, 3, 3), "stem.0.weight has shape [7 3 3 3]"},
+		"wide stem":              {bare(reshape("stem.0.weight", 3*100, 3, 3, 3)), "too few for a supernet of 3 layers, 4 nodes and 100 init channels"},
+		"wider stem":             {bare(reshape("stem.0.weight", 3*512, 3, 3, 3)), "more than 268435456 can't be"},
+		"many classes":           {bare(reshape("classifier.weight", 60_000, 1)), "too few for a supernet of 3 layers, 4 nodes and 2 init channels"},
+		"huge stem":              {bare(reshape("stem.0.weight", 3*100_000, 1, 1, 1)), "100000 init channels can't be"},
+		"empty stem":             {reshape("stem.0.weight", 0, 3, 3, 3), "stem.0.weight has shape [0 3 3 3]"},
+		"flat stem":              {reshape("stem.0.weight", 54), "should have 4 dimensions"},
+		"policy dimensions":      {reshape("arch_transformer.gc1.weight", 30), "should have 2 dimensions"},
+		"policy sizes":           {reshape("arch_transformer.gc1.weight", 1, 16_000), "don't fit one another"},
+		"metadata contradict":    {say("layers", "8"), "layers \"8\", but its tensors are those of 3"},
+		"image size":             {say("image_size", "big"), "image_size \"big\""},
+		"huge images":            {say("image_size", "1000000"), "image size can't be"},
+		"images of another stem": {say("image_size", "128"), "images have 128×128 pixels, which its stem is not for"},
+		"classes":                {say("classes", "cat"), "classes \"cat\", which should be a JSON array of names"},
+		"seed":                   {say("seed", "-1"), "seed \"-1\""},
+		"train portion":          {say("train_portion", "NaN"), "train_portion \"NaN\""},
+		"epochs":                 {say("epochs", "-3"), "epochs \"-3\""},
+		"dropout":                {say("policy_dropout", "2"), "dropout of 2"},
+		"flag":                   {say("policy_normalise_features", "maybe"), "\"maybe\", which should be true or false"},
 	} {
 		f := small(t, supernet.FullyConcat, 3).File()
 		c.edit(f)

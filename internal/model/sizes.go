@@ -28,19 +28,16 @@ func (t tensors) shape(name string, dimensions int) ([]int, error) {
 // supernetConfig finds the size of the supernet whose weights are in t. What shapes tell is taken from them, and what
 // metadata say of it must agree; so a file of a few bytes can't ask for much memory.
 func supernetConfig(t tensors, meta metadata, opType supernet.OpType) (supernet.Config, error) {
-	c := supernet.Config{ImageSize: defaultImageSize}
-	stem, err := t.shape("stem.0.weight", 4)
+	c, err := stemConfig(t)
 	if err != nil {
 		return c, err
-	}
-	if stem[0]%3 != 0 {
-		return c, fmt.Errorf("tensor stem.0.weight has shape %v: its first dimension is three times the init channels", stem)
 	}
 	classifier, err := t.shape("classifier.weight", 2)
 	if err != nil {
 		return c, err
 	}
-	c.Channels, c.ImageChannels, c.Classes = stem[0]/3, stem[1], classifier[0]
+	c.Classes = classifier[0]
+	large := c.HasLargeStem()
 	edges := 0
 	for name := range t {
 		layer, edge := position(name)
@@ -57,7 +54,33 @@ func supernetConfig(t tensors, meta metadata, opType supernet.OpType) (supernet.
 	if err := c.Validate(); err != nil {
 		return c, err
 	}
+	if c.HasLargeStem() != large {
+		return c, fmt.Errorf("its metadata say that images have %d×%d pixels, which its stem is not for: it is damaged", c.ImageSize, c.ImageSize)
+	}
 	return c, t.enoughFor(c)
+}
+
+// stemConfig finds what the stem's weights tell of a supernet's size: channels, and whether images are small or large.
+func stemConfig(t tensors) (c supernet.Config, err error) {
+	if _, large := t["stem0.3.weight"]; large {
+		first, err := t.shape("stem0.0.weight", 4)
+		if err != nil {
+			return c, err
+		}
+		second, err := t.shape("stem0.3.weight", 4)
+		if err != nil {
+			return c, err
+		}
+		return supernet.Config{Channels: second[0], ImageChannels: first[1], ImageSize: largeImageSize}, nil
+	}
+	stem, err := t.shape("stem.0.weight", 4)
+	if err != nil {
+		return c, err
+	}
+	if stem[0]%3 != 0 {
+		return c, fmt.Errorf("tensor stem.0.weight has shape %v: its first dimension is three times the init channels", stem)
+	}
+	return supernet.Config{Channels: stem[0] / 3, ImageChannels: stem[1], ImageSize: defaultImageSize}, nil
 }
 
 // position returns the numbers of cell and edge in the name of a parameter of a bank, or −1 for those it doesn't have.

@@ -49,8 +49,11 @@ func (n network) apply(b block.Block, x *graph.Node, prefix string) *graph.Node 
 
 // logits adds the network of an architecture.
 func (n network) logits(images *graph.Node, a genotype.Genotype) *graph.Node {
-	before := n.apply(n.stem, images, "stem.")
+	before := n.apply(n.stem[0].Block, images, n.stem[0].name)
 	last := before
+	for _, p := range n.stem[1:] {
+		last = n.apply(p.Block, last, p.name)
+	}
 	for _, l := range n.cells {
 		before, last = last, n.cell(l, before, last, a)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"nat/internal/block"
+	"nat/internal/dataset"
 	"nat/internal/graph"
 	"nat/internal/primitive"
 	"nat/internal/random"
@@ -81,6 +82,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("a supernet of %d %s can't be: there may be %d to %d", bound.value, bound.what, bound.min, bound.max)
 		}
 	}
+	if c.HasLargeStem() && c.Channels%2 != 0 {
+		return fmt.Errorf("a supernet of %d init channels can't be for images of %d×%d: their stem halves them", c.Channels, c.ImageSize, c.ImageSize)
+	}
 	if n := c.LeastWeights(); n > maxWeights {
 		return fmt.Errorf("a supernet of %d init channels, %d layers and %d nodes has %d weights or more: more than %d can't be",
 			c.Channels, c.Layers, c.Nodes, n, maxWeights)
@@ -105,9 +109,15 @@ func (c Config) LeastWeights() int {
 // Supernet is a weight-sharing network and its weights.
 type Supernet struct {
 	config Config
-	stem   block.Block
+	stem   []part // in sequence
 	cells  []cell
 	set    block.Set
+}
+
+// part is a block and the prefix of its parameters' names.
+type part struct {
+	name string
+	block.Block
 }
 
 // cell is one of the stack's cells.
@@ -124,9 +134,8 @@ func New(c Config) (*Supernet, error) {
 		return nil, err
 	}
 	s := &Supernet{config: c}
-	s.stem = block.Stem(c.ImageChannels, 3*c.Channels)
-	s.set.Add("stem.", s.stem, false)
-	before, last, channels, reduced := 3*c.Channels, 3*c.Channels, c.Channels, false
+	before, reduced := s.addStem(), c.HasLargeStem()
+	last, channels := before, c.Channels
 	for i := range c.Layers {
 		reduce := c.reduces(i)
 		if reduce {
@@ -144,6 +153,26 @@ func New(c Config) (*Supernet, error) {
 	}
 	s.set.AddClassifier("classifier.", last, c.Classes)
 	return s, nil
+}
+
+// HasLargeStem tells whether images enter as ImageNet's do (spec section 9): by three convolutions of stride 2, of which the
+// first cell takes the output of the second and the third, so that it counts as following a reduce cell.
+func (c Config) HasLargeStem() bool { return c.ImageSize >= dataset.LargeImage }
+
+// addStem adds what images enter by, and returns the channels that come out.
+func (s *Supernet) addStem() int {
+	c := s.config
+	channels := 3 * c.Channels
+	if c.HasLargeStem() {
+		stem := block.LargeStem(c.ImageChannels, c.Channels)
+		s.stem, channels = []part{{"stem0.", stem[0]}, {"stem1.", stem[1]}}, c.Channels
+	} else {
+		s.stem = []part{{"stem.", block.Stem(c.ImageChannels, channels)}}
+	}
+	for _, p := range s.stem {
+		s.set.Add(p.name, p.Block, false)
+	}
+	return channels
 }
 
 // reduces tells whether cell i is a reduce cell: those at a third and at two thirds of the stack.

@@ -212,6 +212,61 @@ func TestDefaultSize(t *testing.T) {
 	}
 }
 
+// TestLargeStem runs a supernet for large images: the stem makes an eighth of their size, and its weights get gradients that
+// finite differences confirm.
+func TestLargeStem(t *testing.T) {
+	c := Config{OpType: FullyConcat, Nodes: 2, Channels: 4, Layers: 2, Classes: 3, ImageChannels: 3, ImageSize: dataset.LargeImage}
+	s, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, shape := range map[string][]int{
+		"stem0.0.weight": {2, 3, 3, 3}, "stem0.3.weight": {4, 2, 3, 3}, "stem1.1.weight": {4, 4, 3, 3}, "stem1.2.bias": {4},
+		"cells.0.preprocess0.conv_1.weight": {4, 4, 1, 1}, "cells.0.preprocess1.op.1.weight": {8, 4, 1, 1},
+	} {
+		if p := s.set.Parameter(name); p == nil || !slices.Equal(p.Shape, shape) {
+			t.Errorf("%s: %+v, want shape %v", name, p, shape)
+		}
+	}
+	s.Initialise(3)
+	r := random.New(4, "test")
+	b := dataset.Batch{N: 2, Channels: 3, Height: c.ImageSize, Width: c.ImageSize, Labels: []int32{0, 2}, Images: make([]float32, 2*3*c.ImageSize*c.ImageSize)}
+	for i := range b.Images {
+		b.Images[i] = float32(r.NormFloat64())
+	}
+	d := graph.NewCPU(2)
+	defer d.Close()
+	a := genotype.Random(random.New(5, "test"), 2)
+	if _, _, err := s.Gradients(d, b, a); err != nil {
+		t.Fatal(err)
+	}
+	w := s.set.Parameter("stem1.1.weight")
+	largest := 0
+	for i, g := range w.Gradient {
+		if math.Abs(float64(g)) > math.Abs(float64(w.Gradient[largest])) {
+			largest = i
+		}
+	}
+	const step = 1e-3
+	loss := func(by float32) float64 {
+		w.Data[largest] += by
+		defer func() { w.Data[largest] -= by }()
+		result, err := s.Evaluate(d, b, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.Loss
+	}
+	got := float64(w.Gradient[largest])
+	if want := (loss(step) - loss(-step)) / (2 * step); math.Abs(got-want) > 0.05*math.Abs(want) {
+		t.Errorf("gradient %g, differences say %g", got, want)
+	}
+	c.Channels = 3
+	if _, err := New(c); err == nil {
+		t.Error("an odd number of channels is halved")
+	}
+}
+
 // TestInitialise checks the ranges from which weights are drawn (spec section 5), and that the seed decides them.
 func TestInitialise(t *testing.T) {
 	c := Config{OpType: FullyConcat, Nodes: 2, Channels: 4, Layers: 3, Classes: 10, ImageChannels: 3, ImageSize: 8}
