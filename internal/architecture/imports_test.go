@@ -23,8 +23,8 @@ const module = "nat"
 var allowed = map[string][]string{
 	"cmd/nat": {"internal/cli"},
 	"internal/cli": {
-		"genotypes", "pretrained", "internal/bench", "internal/search", "internal/train", "internal/derive", "internal/draw", "internal/model",
-		"internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset",
+		"genotypes", "pretrained", "internal/assess", "internal/bench", "internal/search", "internal/train", "internal/derive",
+		"internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset",
 		"internal/checkpoint", "internal/runs", "internal/runfolder", "internal/genotype", "internal/primitive",
 		"internal/atomicfile", "internal/random",
 	},
@@ -44,6 +44,10 @@ var allowed = map[string][]string{
 		"internal/derive", "internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy",
 		"internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder", "internal/genotype",
 		"internal/primitive", "internal/atomicfile", "internal/random",
+	},
+	"internal/assess": {
+		"internal/derive", "internal/model", "internal/network", "internal/policy", "internal/graph", "internal/dataset",
+		"internal/genotype", "internal/primitive", "internal/random",
 	},
 	"internal/derive": {
 		"pretrained", "internal/model", "internal/supernet", "internal/network", "internal/policy", "internal/graph",

@@ -19,8 +19,6 @@ import (
 	"nat/internal/model"
 	"nat/internal/network"
 	"nat/internal/random"
-	"nat/internal/supernet"
-	"nat/pretrained"
 )
 
 // The images that --select names.
@@ -32,10 +30,9 @@ const (
 // deriveSettings are the flags of nat derive.
 type deriveSettings struct {
 	dataFlags
+	modelSettings
 	architectures                   []string
 	random                          int
-	modelPath                       string
-	opType                          supernet.OpType
 	candidates, images              int
 	selectOn                        string
 	withMode, allowCostlier, noEval bool
@@ -84,8 +81,7 @@ for images of other classes they give the policy's most probable transformation,
 func (s *deriveSettings) define(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&s.architectures, "arch", nil, "`architecture` to transform, as the argument ARCH; also several times")
 	wholeNumber(flags, &s.random, "random", 0, 1, maxRandom, "transform that many architectures drawn at random")
-	flags.StringVar(&s.modelPath, "model-path", "", "checkpoint `file`, also one of the published program, or run folder")
-	opTypeFlag(flags, &s.opType, "kind of supernet, where the checkpoint doesn't say it")
+	s.modelSettings.define(flags, "kind of supernet, where the checkpoint doesn't say it")
 	wholeNumber(flags, &s.candidates, "n-archs", 10, 1, 100_000, "transformations to choose from")
 	wholeNumber(flags, &s.images, "images", 512, 0, 10_000_000, "images to choose on, and to test on; 0 takes all")
 	choice(flags, &s.selectOn, "select", selectValidation, "images to choose on; test repeats published numbers",
@@ -129,7 +125,7 @@ func (p *program) derive(ctx context.Context, s deriveSettings) error {
 	}
 	device := graph.NewCPU(s.threads)
 	defer device.Close()
-	images := imagesOf{set: set, settings: s, warn: p.warn}
+	images := imagesOf{program: p, set: set, settings: s}
 	for i, d := range all {
 		selection, test, err := images.of(d.model)
 		if err != nil {
@@ -171,15 +167,17 @@ func (p *program) derivables(s deriveSettings) ([]derivable, error) {
 	if err != nil {
 		return nil, err
 	}
-	models := modelsFor{settings: s, note: p.note, shipped: map[pretrained.Name]*model.Model{}}
-	nodes, err := models.nodes()
-	if err != nil {
-		return nil, err
-	}
-	for i := range s.random {
-		g := genotype.Random(random.New(s.seed, "genotypes", i), nodes)
-		g.Name = fmt.Sprintf("random_%d", i+1)
-		genotypes = append(genotypes, g)
+	models := p.newModels(s.modelSettings)
+	if s.random > 0 {
+		nodes, err := models.nodes()
+		if err != nil {
+			return nil, err
+		}
+		for i := range s.random {
+			g := genotype.Random(random.New(s.seed, "genotypes", i), nodes)
+			g.Name = fmt.Sprintf("random_%d", i+1)
+			genotypes = append(genotypes, g)
+		}
 	}
 	var all []derivable
 	for _, g := range distinctNames(genotypes) {

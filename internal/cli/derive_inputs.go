@@ -9,23 +9,41 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"nat/internal/dataset"
 	"nat/internal/model"
 	"nat/internal/runfolder"
+	"nat/internal/supernet"
 	"nat/pretrained"
 )
 
+// modelSettings are the flags that name a checkpoint.
+type modelSettings struct {
+	modelPath string
+	opType    supernet.OpType
+}
+
+func (s *modelSettings) define(flags *pflag.FlagSet, opTypeUsage string) {
+	flags.StringVar(&s.modelPath, "model-path", "", "checkpoint `file`, also one of the published program, or run folder")
+	opTypeFlag(flags, &s.opType, opTypeUsage)
+}
+
 // modelsFor finds checkpoints, and reads each once.
 type modelsFor struct {
-	settings deriveSettings
+	settings modelSettings
 	note     func(format string, values ...any)
 	given    *model.Model // of --model-path
 	shipped  map[pretrained.Name]*model.Model
 }
 
+func (p *program) newModels(s modelSettings) *modelsFor {
+	return &modelsFor{settings: s, note: p.note, shipped: map[pretrained.Name]*model.Model{}}
+}
+
 // nodes returns how many nodes architectures drawn at random get.
 func (f *modelsFor) nodes() (int, error) {
-	if f.settings.random == 0 || f.settings.modelPath == "" {
+	if f.settings.modelPath == "" {
 		return f.settings.opType.DefaultNodes(), nil
 	}
 	m, err := f.forNodes(0)
@@ -96,9 +114,9 @@ func describeModel(m *model.Model) string {
 
 // imagesOf finds the images that a model is evaluated on.
 type imagesOf struct {
+	program         *program
 	set             *dataset.Set // nil where nothing is to be evaluated
 	settings        deriveSettings
-	warn            func(format string, values ...any)
 	last            *model.Model // for which selection was made
 	selection, test *dataset.Images
 }
@@ -109,10 +127,10 @@ func (f *imagesOf) of(m *model.Model) (selection, test *dataset.Images, err erro
 		return f.selection, f.test, nil
 	}
 	f.last, f.selection, f.test = m, nil, nil
-	if reason := f.strange(m); reason != "" && f.settings.modelPath != "" {
+	if reason := strange(m, f.set); reason != "" && f.settings.modelPath != "" {
 		return nil, nil, errors.New(reason + ": give the data that it was trained on (--data), or --no-eval")
 	} else if reason != "" {
-		f.warn("%s: nothing is evaluated, and the policy's most probable transformation taken (for accuracies on these images: nat search --data %s, then --model-path)",
+		f.program.warn("%s: nothing is evaluated, and the policy's most probable transformation taken (for accuracies on these images: nat search --data %s, then --model-path)",
 			reason, f.settings.data)
 		return nil, nil, nil
 	}
@@ -125,22 +143,28 @@ func (f *imagesOf) of(m *model.Model) (selection, test *dataset.Images, err erro
 		f.selection = f.test
 		return f.selection, f.test, nil
 	}
-	if !m.Training.Known {
-		f.warn("%s doesn't say which images it was trained on: those chosen on may be among them", m.Source)
-	}
-	selection, warning, err := f.set.Selection(dataset.SelectionRequest{
-		Seed: m.Training.Seed, Portion: m.Training.TrainPortion, Images: n, TrainedOn: m.Training.Fingerprint,
-	})
-	if warning != "" {
-		f.warn("%s", warning)
-	}
-	f.selection = selection
+	f.selection, err = f.program.heldOut(f.set, m, n)
 	return f.selection, f.test, err
 }
 
+// heldOut returns the first n images that a model's supernet was not trained on, or all of them where n is 0, and warns
+// where that isn't sure.
+func (p *program) heldOut(set *dataset.Set, m *model.Model, n int) (*dataset.Images, error) {
+	if !m.Training.Known {
+		p.warn("%s doesn't say which images it was trained on: those chosen on may be among them", m.Source)
+	}
+	images, warning, err := set.Selection(dataset.SelectionRequest{
+		Seed: m.Training.Seed, Portion: m.Training.TrainPortion, Images: n, TrainedOn: m.Training.Fingerprint,
+	})
+	if warning != "" {
+		p.warn("%s", warning)
+	}
+	return images, err
+}
+
 // strange says why a model's supernet can't tell the classes of the images apart; it is empty where it can.
-func (f *imagesOf) strange(m *model.Model) string {
-	own, theirs := m.Training.Classes, f.set.Train.Classes
+func strange(m *model.Model, set *dataset.Set) string {
+	own, theirs := m.Training.Classes, set.Train.Classes
 	if own == nil {
 		own = dataset.ClassesOf(m.Training.Dataset)
 	}
@@ -148,9 +172,9 @@ func (f *imagesOf) strange(m *model.Model) string {
 	switch {
 	case own != nil && !slices.Equal(own, theirs):
 		return fmt.Sprintf("%s was trained on %s, %d×%d pixels, to tell %s; those of %s are %s", m.Source, m.Training.Dataset, size, size,
-			named(own), f.set.Name, named(theirs))
+			named(own), set.Name, named(theirs))
 	case m.Supernet.Config().Classes != len(theirs):
-		return fmt.Sprintf("%s tells %d classes apart; %s has %d", m.Source, m.Supernet.Config().Classes, f.set.Name, len(theirs))
+		return fmt.Sprintf("%s tells %d classes apart; %s has %d", m.Source, m.Supernet.Config().Classes, set.Name, len(theirs))
 	}
 	return ""
 }

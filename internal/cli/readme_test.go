@@ -12,10 +12,11 @@ import (
 // scaledDown is what TestReadme adds to a command that would take long, or need a network. Of a flag that is given twice the
 // last counts.
 var scaledDown = map[string]string{
-	"search": "--init-channels 2 --layers 3 --transformer-nfeat 8 --images 16 --epochs 1",
-	"bench":  "--channels 2 --layers 3 --batch 2 --repeat 1",
-	"derive": "--images 12 --n-archs 2",
-	"train":  "--data sample --init-channels 2 --layers 3 --epochs 1",
+	"search":      "--init-channels 2 --layers 3 --transformer-nfeat 8 --images 16 --epochs 1",
+	"bench":       "--channels 2 --layers 3 --batch 2 --repeat 1",
+	"derive":      "--images 12 --n-archs 2",
+	"eval-policy": "--n-inputs 2 --images 12 --n-archs 2",
+	"train":       "--data sample --init-channels 2 --layers 3 --epochs 1",
 }
 
 // TestReadme runs every command of the README, in its order and in one folder, scaled down where it would take long.

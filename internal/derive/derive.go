@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"nat/internal/dataset"
 	"nat/internal/genotype"
@@ -15,6 +16,7 @@ import (
 	"nat/internal/network"
 	"nat/internal/policy"
 	"nat/internal/primitive"
+	"nat/internal/random"
 )
 
 // Options say how to derive.
@@ -60,19 +62,18 @@ type StandIn struct{ Own, Seen primitive.ID }
 
 // derivation is the transformation of one architecture.
 type derivation struct {
-	device         *graph.Device
-	model          *model.Model
-	options        Options
-	input          genotype.Genotype
-	cost           network.Cost
-	normal, reduce policy.Distribution
+	*Proposer
+	device  *graph.Device
+	model   *model.Model
+	options Options
+	judge   *Judge // nil where nothing is evaluated
 }
 
 // Derive transforms an architecture. What it draws depends on the seed, the model and the architecture alone. The output
 // is never less accurate on the selection images than the input, which is returned where nothing better was found.
 func Derive(ctx context.Context, d *graph.Device, m *model.Model, input genotype.Genotype, o Options) (Result, error) {
-	t := derivation{device: d, model: m, options: o, input: input}
-	if err := t.prepare(); err != nil {
+	t := derivation{device: d, model: m, options: o}
+	if err := t.prepare(input); err != nil {
 		return Result{}, err
 	}
 	choose := t.evaluated
@@ -89,53 +90,30 @@ func Derive(ctx context.Context, d *graph.Device, m *model.Model, input genotype
 	return r, nil
 }
 
-// prepare checks what was asked for, counts the input's cost, and asks the policy.
-func (t *derivation) prepare() error {
+// prepare checks what was asked for and asks the policy.
+func (t *derivation) prepare(input genotype.Genotype) error {
 	if t.options.Candidates < 1 {
 		return fmt.Errorf("%d candidates can't be: consider 1 or more", t.options.Candidates)
 	}
-	err := t.model.Fits(t.input)
+	if err := t.model.Fits(input); err != nil {
+		return err
+	}
+	if t.options.Selection != nil {
+		var err error
+		if t.judge, err = NewJudge(t.device, t.model, t.options.BatchSize, t.options.Selection, t.options.Test); err != nil {
+			return err
+		}
+	}
+	normal, err := t.model.Policy.Distribution(t.device, input.Normal)
 	if err != nil {
 		return err
 	}
-	if t.cost, err = costOf(t.input); err != nil {
+	reduce, err := t.model.Policy.Distribution(t.device, input.Reduce)
+	if err != nil {
 		return err
 	}
-	if err := t.checkImages(); err != nil {
-		return err
-	}
-	if t.normal, err = t.model.Policy.Distribution(t.device, t.input.Normal); err != nil {
-		return err
-	}
-	t.reduce, err = t.model.Policy.Distribution(t.device, t.input.Reduce)
+	t.Proposer, err = NewProposer(input, normal, reduce, t.options.AllowCostlier)
 	return err
-}
-
-// checkImages checks that the supernet can be evaluated on the images, if there are any.
-func (t *derivation) checkImages() error {
-	if t.options.Selection == nil {
-		return nil
-	}
-	if t.model.Supernet == nil {
-		return errors.New("the checkpoint holds a policy but no supernet, so nothing can be evaluated with it: --no-eval does without")
-	}
-	if t.options.BatchSize < 1 {
-		return fmt.Errorf("batches of %d images can't be: take 1 or more", t.options.BatchSize)
-	}
-	c := t.model.Supernet.Config()
-	for _, m := range []*dataset.Images{t.options.Selection, t.options.Test} {
-		if m == nil {
-			continue
-		}
-		if m.Len() == 0 {
-			return fmt.Errorf("%s has no images to evaluate on", m.Name)
-		}
-		if len(m.Classes) != c.Classes || m.Channels != c.ImageChannels || m.Height != c.ImageSize || m.Width != c.ImageSize {
-			return fmt.Errorf("the checkpoint is for %d classes and images of %d×%d pixels, but %s has %d classes and %d×%d pixels: "+
-				"give the data that it was trained on", c.Classes, c.ImageSize, c.ImageSize, m.Name, len(m.Classes), m.Height, m.Width)
-		}
-	}
-	return nil
 }
 
 // unevaluated returns the most probable transformation.
@@ -154,13 +132,12 @@ func (t *derivation) unevaluated(context.Context) (Result, error) {
 
 // evaluated returns the best of the candidates, and reports it and the input on the test images.
 func (t *derivation) evaluated(ctx context.Context) (r Result, err error) {
-	all := t.candidates()
-	run := newEvaluation(t, all)
-	accuracies, err := run.accuracies(ctx, all, t.options.Selection)
+	all := append([]genotype.Genotype{t.input}, t.candidates()...)
+	r.Evaluated = t.expect(all)
+	accuracies, err := t.judge.accuracies(ctx, all, t.options.Selection)
 	if err != nil {
 		return r, err
 	}
-	r.Evaluated = run.distinct
 	best := -1
 	described := make([]Architecture, len(all))
 	for i, g := range all {
@@ -176,7 +153,13 @@ func (t *derivation) evaluated(ctx context.Context) (r Result, err error) {
 		return r, errCutOff
 	}
 	r.Input, r.Output = described[0], described[best]
-	return r, run.report(ctx, &r, t.options)
+	return r, t.judge.report(ctx, &r, t.options)
+}
+
+// candidates returns the transformations among which one is chosen.
+func (t *derivation) candidates() []genotype.Genotype {
+	o := t.options
+	return t.Candidates(o.Candidates, o.WithMode, func(i int) *rand.Rand { return random.New(o.Seed, "derivation", i) })
 }
 
 // better tells whether a is to be preferred to b, which was drawn before it: it is more accurate on the selection images,

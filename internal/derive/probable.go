@@ -41,29 +41,29 @@ type state struct {
 
 // mostProbable returns the most probable of the acceptable transformations, or false if there is none. It goes through
 // partial transformations from the most promising on (A*): the first complete one is the most probable.
-func (t *derivation) mostProbable() (genotype.Genotype, bool) {
-	s := t.newSearch()
+func (p *Proposer) mostProbable() (genotype.Genotype, bool) {
+	s := p.newSearch()
 	open := &partials{{bound: s.best[0], fed: newReach()}}
 	seen := map[state]bool{}
 	for found := 1; open.Len() > 0 && found < maxPartials; {
-		p := heap.Pop(open).(*partial)
-		if here := (state{p.decided, p.cost, p.fed}); seen[here] {
+		top := heap.Pop(open).(*partial)
+		if here := (state{top.decided, top.cost, top.fed}); seen[here] {
 			continue // a more probable way led here
 		} else {
 			seen[here] = true
 		}
-		if p.decided == len(s.edges) {
-			chosen := p.chosen()
-			normal := len(t.input.Normal.Edges)
-			return t.transform(chosen[:normal], chosen[normal:]), true
+		if top.decided == len(s.edges) {
+			chosen := top.chosen()
+			normal := len(p.input.Normal.Edges)
+			return p.transform(chosen[:normal], chosen[normal:]), true
 		}
-		for _, next := range s.after(p) {
+		for _, next := range s.after(top) {
 			next.order = found
 			found++
 			heap.Push(open, next)
 		}
 	}
-	return t.input, dependsOnInput(t.input)
+	return p.input, p.acceptable(p.input)
 }
 
 // probableSearch is what the search for the most probable transformation knows of its edges.
@@ -73,16 +73,19 @@ type probableSearch struct {
 	best    []float64      // at i: the largest sum of the logarithms of the probabilities of edge i and those behind it
 	least   []network.Cost // at i: the smallest cost of edge i and those behind it
 	cells   [2]genotype.Cell
-	anyCost bool
+	more    network.Cost // what may be added to the input's
 }
 
-func (t *derivation) newSearch() *probableSearch {
-	s := &probableSearch{cells: [2]genotype.Cell{t.input.Normal, t.input.Reduce}, anyCost: t.options.AllowCostlier}
+func (p *Proposer) newSearch() *probableSearch {
+	s := &probableSearch{
+		cells: [2]genotype.Cell{p.input.Normal, p.input.Reduce},
+		more:  network.Cost{Parameters: p.limit.Parameters - p.cost.Parameters, MAdds: p.limit.MAdds - p.cost.MAdds},
+	}
 	for i, c := range s.cells {
-		d := [2]policy.Distribution{t.normal, t.reduce}[i]
+		d := [2]policy.Distribution{p.normal, p.reduce}[i]
 		for e := range c.Edges {
 			s.edges = append(s.edges, c.Edges[e])
-			s.options = append(s.options, t.optionsOf(i == 1, e, d[e]))
+			s.options = append(s.options, p.optionsOf(i == 1, e, d[e]))
 		}
 	}
 	n := len(s.edges)
@@ -100,10 +103,10 @@ func (t *derivation) newSearch() *probableSearch {
 
 // optionsOf returns what edge e of one of the cells may become. Costs are sums over edges, so what a change costs can be
 // seen by making it alone.
-func (t *derivation) optionsOf(reduce bool, e int, c policy.Choice) []option {
+func (p *Proposer) optionsOf(reduce bool, e int, c policy.Choice) []option {
 	var all []option
 	for i, op := range c.Allowed {
-		g := genotype.Genotype{Normal: t.input.Normal.Clone(), Reduce: t.input.Reduce.Clone()}
+		g := genotype.Genotype{Normal: p.input.Normal.Clone(), Reduce: p.input.Reduce.Clone()}
 		cell := g.Normal
 		if reduce {
 			cell = g.Reduce
@@ -113,7 +116,7 @@ func (t *derivation) optionsOf(reduce bool, e int, c policy.Choice) []option {
 		if err != nil {
 			continue // a pool that doesn't fit there
 		}
-		more := network.Cost{Parameters: cost.Parameters - t.cost.Parameters, MAdds: cost.MAdds - t.cost.MAdds}
+		more := network.Cost{Parameters: cost.Parameters - p.cost.Parameters, MAdds: cost.MAdds - p.cost.MAdds}
 		all = append(all, option{op, math.Log(c.P[i]), more})
 	}
 	return all
@@ -130,7 +133,7 @@ func (s *probableSearch) after(p *partial) []*partial {
 			cost: sum(p.cost, o.cost), fed: p.fed.after(s.edges[i].From, s.edges[i].To, o.op),
 		}
 		next.bound = next.logProbability + s.best[i+1]
-		if least := sum(next.cost, s.least[i+1]); !s.anyCost && (least.Parameters > 0 || least.MAdds > 0) {
+		if least := sum(next.cost, s.least[i+1]); least.Parameters > s.more.Parameters || least.MAdds > s.more.MAdds {
 			continue
 		}
 		if next.decided == normal && !next.fed.any(s.cells[0].Concat) {

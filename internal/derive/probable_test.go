@@ -12,8 +12,13 @@ import (
 // preparedFor returns a derivation that has asked the policy.
 func preparedFor(t *testing.T, f fixture, g genotype.Genotype) *derivation {
 	t.Helper()
-	d := &derivation{device: f.device, model: f.model, options: f.options(), input: g}
-	if err := d.prepare(); err != nil {
+	return preparedWith(t, f, g, f.options())
+}
+
+func preparedWith(t *testing.T, f fixture, g genotype.Genotype, o Options) *derivation {
+	t.Helper()
+	d := &derivation{device: f.device, model: f.model, options: o}
+	if err := d.prepare(g); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -116,8 +121,9 @@ func TestAllowCostlier(t *testing.T) {
 	for seed := range uint64(10) {
 		f := newFixture(t, 1)
 		f.model.Policy.Initialise(seed)
-		d := preparedFor(t, f, g)
-		d.options.AllowCostlier = true
+		o := f.options()
+		o.AllowCostlier = true
+		d := preparedWith(t, f, g, o)
 		mode := d.transform(d.normal.Mode(), d.reduce.Mode())
 		if got, _ := d.mostProbable(); dependsOnInput(mode) && !got.Equal(mode) {
 			t.Errorf("seed %d: got %v, the mode is %v", seed, got, mode)

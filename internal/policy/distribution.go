@@ -48,6 +48,19 @@ func newDistribution(c genotype.Cell, logits []float32) Distribution {
 	return d
 }
 
+// Uniform returns the distribution that prefers nothing: everything that an edge may become is as probable.
+func Uniform(c genotype.Cell) Distribution {
+	var d Distribution
+	for _, e := range c.Edges {
+		choice := Choice{Allowed: e.Op.Transitions()}
+		for range choice.Allowed {
+			choice.P = append(choice.P, 1/float64(len(choice.Allowed)))
+		}
+		d = append(d, choice)
+	}
+	return d
+}
+
 // Normalised returns the probabilities divided by their sum: those that sampling draws with.
 func (c Choice) Normalised() []float64 {
 	total, p := 0.0, make([]float64, len(c.P))

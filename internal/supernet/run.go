@@ -2,6 +2,7 @@ package supernet
 
 import (
 	"fmt"
+	"slices"
 
 	"nat/internal/dataset"
 	"nat/internal/genotype"
@@ -18,6 +19,16 @@ type Result struct {
 
 // Accuracy returns the share of correct images.
 func (r Result) Accuracy() float64 { return float64(r.Correct) / float64(r.Images) }
+
+// Hits returns by image whether its label has the largest logit, the first one in a tie.
+func (r Result) Hits(labels []int32) []bool {
+	hits := make([]bool, r.Images)
+	for i := range hits {
+		logits := r.Logits[i*len(r.Logits)/r.Images:][:len(r.Logits)/r.Images]
+		hits[i] = slices.Index(logits, slices.Max(logits)) == int(labels[i])
+	}
+	return hits
+}
 
 // Evaluate runs an architecture forward on a batch, normalising with the batch's statistics. Primitives outside the search
 // space are run as their stand-ins. Concat lists are not used.
