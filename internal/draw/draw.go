@@ -106,20 +106,25 @@ func (p *Painter) place(ctx context.Context, d *diagram) error {
 // longestTitle is how many characters of an architecture's name are drawn; names come from users' files.
 const longestTitle = 60
 
-// title returns the name to draw for an architecture: one line of printable characters.
+// title returns the name to draw for an architecture.
 func title(g genotype.Genotype) string {
+	if name := shortTitle(g.Name); name != "" {
+		return name
+	}
+	return "Unnamed architecture"
+}
+
+// shortTitle returns a name as one line of printable characters.
+func shortTitle(name string) string {
 	printable := strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) {
 			return r
 		}
 		return ' '
-	}, strings.ToValidUTF8(g.Name, "?"))
-	name := []rune(strings.Join(strings.Fields(printable), " "))
-	switch {
-	case len(name) == 0:
-		return "Unnamed architecture"
-	case len(name) > longestTitle:
-		return string(name[:longestTitle-1]) + "…"
+	}, strings.ToValidUTF8(name, "?"))
+	characters := []rune(strings.Join(strings.Fields(printable), " "))
+	if len(characters) > longestTitle {
+		return string(characters[:longestTitle-1]) + "…"
 	}
-	return string(name)
+	return string(characters)
 }

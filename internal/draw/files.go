@@ -79,14 +79,17 @@ func (d *Drawing) save(ctx context.Context, folder, base string, formats []Forma
 // 255 that file systems allow.
 const longestBase = 80
 
-// baseName makes a file name of an architecture's name: whatever isn't a letter, a digit or one of - _ + . becomes _.
-func baseName(g genotype.Genotype) string {
-	name := strings.Map(func(r rune) rune {
+// baseName makes a file name of an architecture's name.
+func baseName(g genotype.Genotype) string { return fileName(g.Name) }
+
+// fileName makes a file name of a name: whatever isn't a letter, a digit or one of - _ + . becomes _.
+func fileName(name string) string {
+	name = strings.Map(func(r rune) rune {
 		if r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_+.", r)) {
 			return r
 		}
 		return '_'
-	}, g.Name)
+	}, name)
 	for len(name) > longestBase {
 		_, size := utf8.DecodeLastRuneInString(name)
 		name = name[:len(name)-size]

@@ -46,6 +46,7 @@ const (
 	nullText              // one that is null
 	wasText               // what one was before
 	noteText              // legends, footers, captions
+	lightText             // on dark ground
 )
 
 // look returns how a kind of text looks: its size in points, its weight and its colour.
@@ -68,6 +69,7 @@ func (w writing) look() (points float64, style canvas.FontStyle, color string) {
 		nullText:      {9, plain, muted},
 		wasText:       {7, plain, muted},
 		noteText:      {8, plain, muted},
+		lightText:     {8, plain, paper},
 	}[w]
 	return row.points, row.style, row.color
 }

@@ -2,6 +2,7 @@ package draw
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image/png"
 	"io"
@@ -61,6 +62,9 @@ func (d *Drawing) Write(w io.Writer, f Format) error {
 	case PDF:
 		return d.page.writePDF(w)
 	case DOT:
+		if d.dot == "" {
+			return errors.New("this drawing is no graph, which dot files hold: choose from svg, png, pdf")
+		}
 		_, err := io.WriteString(w, d.dot)
 		return err
 	}
