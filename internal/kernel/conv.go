@@ -38,6 +38,10 @@ func ConvBackward(w *Workers, dx Target, dk []float32, dy, x View, k []float32, 
 		p.run(w, dx, nil, gradient, by)
 		dx.Data = nil
 	}
+	if dk != nil && w.winograd(c) {
+		newWinogradWeights(&w.set, &c).run(w, dk, gradient, in)
+		return
+	}
 	parts := c.parts()
 	if dx.Data != nil && (dk == nil || parts < minPieces) {
 		width := pieceWidth(c.N, c.Ci, w.set.rows)

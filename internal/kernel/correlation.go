@@ -17,6 +17,8 @@ const (
 	slotFrequencies // of a Winograd convolution: of the pixels of a block of tiles
 	slotProducts    // and of its results
 	slotTransform   // what is transformed in one direction
+	slotSums        // of the gradient by the weights
+	slotLaidDy
 )
 
 const (

@@ -20,14 +20,24 @@ type winogradKernels struct {
 	// products m to pixels of planes y. The second of each takes strips whose second half lies four rows below the first; it
 	// is nil where there is none. Each is there for both sizes. buffer has winogradBuffer floats.
 	pixels, results [2][2]transform
-	// taps transforms the weights of some rows, whose first taps are at those places in k, to u.
-	taps [2]func(u, k, buffer []float32, at []int, p filters)
+	// toFrequencies transforms the weights of some rows, whose first taps are at those places in k, to u.
+	toFrequencies [2]func(u, k, buffer []float32, at []int, p filters)
 	// products multiplies weights u by a block's pixels v.
 	products func(m, u, v []float32, p panels, frequencies, channels int)
+	// inputs and gradients transform units of padded planes, which begin at those places, for the gradient by the weights, and
+	// one more place is given. Vectors have lanes floats, and go channel by channel and unit by unit.
+	inputs, gradients [2]unitTransform
+	// multiply computes, or adds to them, sums of products of vectors: of every row of y and every one of x, over units vectors.
+	multiply func(sums, y, x []float32, rows, columns, units int, add bool)
+	// toWeights transforms sums of groups of four filters to weights. Horizontal frequencies are stride floats apart.
+	toWeights [2]func(dk, sums, buffer []float32, groups, stride int)
 }
 
 // transform is the transform of a group of tiles.
 type transform func(to, from, buffer []float32, at []int, g geometry)
+
+// unitTransform is the transform of units of planes.
+type unitTransform func(to, from, buffer []float32, at []int, units int, g geometry)
 
 // blockStrips is how many strips a block has.
 const blockStrips = 8
@@ -125,16 +135,24 @@ func (k *winograd) pieceImages() int {
 
 func (k *winograd) pieces() int { return (k.images + k.together - 1) / k.together }
 
+func (k *winograd) taps() int { return winogradSizes[k.which] * winogradSizes[k.which] }
+
 func (k *winograd) side() int { return winogradSizes[k.which] + 3 }
 
 func (k *winograd) frequencies() int { return k.side() * k.side() }
 
-// rows returns how the output channels from group from on, count groups of them, are multiplied together.
+// panels returns how the output channels are multiplied together.
 func (k *winograd) panels() panels {
-	groups := (k.out + k.panel - 1) / k.panel
-	rows := (k.out + groups - 1) / groups
-	full := k.out - groups*(rows-1)
-	return panels{rows: rows, full: full, rest: groups - full, strideU: k.strideU, strideV: oddLines(k.in * 2 * k.lanes)}
+	rows, full, rest := evenly(k.out, k.panel)
+	return panels{rows: rows, full: full, rest: rest, strideU: k.strideU, strideV: oddLines(k.in * 2 * k.lanes)}
+}
+
+// evenly cuts count rows into as few groups as possible of at most most: full groups of size rows and rest of one less.
+func evenly(count, most int) (size, full, rest int) {
+	groups := (count + most - 1) / most
+	size = (count + groups - 1) / groups
+	full = count - groups*(size-1)
+	return size, full, groups - full
 }
 
 // first returns the first output channel of panel i.
@@ -153,10 +171,9 @@ func oddLines(n int) int { return ((n+15)/16 | 1) * 16 }
 
 // weights transforms the weights k of the convolution.
 func (k *winograd) weights(w *Workers, slot int, weights []float32) {
-	taps := winogradSizes[k.which] * winogradSizes[k.which]
-	outStep, inStep := k.in*taps, taps
+	outStep, inStep := k.in*k.taps(), k.taps()
 	if k.backwards {
-		outStep, inStep = taps, k.out*taps
+		outStep, inStep = k.taps(), k.out*k.taps()
 	}
 	p := k.panels()
 	k.u = aligned(w.Floats(slot, k.frequencies()*k.strideU+lineFloats))
@@ -166,7 +183,7 @@ func (k *winograd) weights(w *Workers, slot int, weights []float32) {
 		for i := range at {
 			at[i] = (first + min(i, f.rows-1)) * outStep
 		}
-		k.taps[k.which](k.u[first*k.in:], weights, k.buffer(s), at, f)
+		k.toFrequencies[k.which](k.u[first*k.in:], weights, k.buffer(s), at, f)
 	})
 }
 
@@ -180,22 +197,22 @@ func (k *winograd) run(w *Workers, y Target, moments []float32, x input, by *inp
 	w.Run(k.pieces(), func(piece int, s *Scratch) {
 		first := piece * k.together
 		images := min(k.together, k.images-first)
-		k.convolve(s, y, by, k.lay(s, slotLayout, x, first, images), first, images)
+		k.convolve(s, y, by, k.lay(s, slotLayout, x, first, images, 0, k.in), first, images)
 		for n := first; n < first+images && moments != nil; n++ {
 			describe(k.set, moments[n*k.out*2:], y.image(n, channels{k.out, k.h * k.w}), k.h*k.w)
 		}
 	})
 }
 
-// lay lays out count images from the one numbered first on.
-func (k *winograd) lay(s *Scratch, slot int, x input, first, count int) []float32 {
-	size := k.layout.size()
-	laid := s.Floats(slot, count*x.count*size)
+// lay lays out the channels from to to of count images from the one numbered first on.
+func (k *winograd) lay(s *Scratch, slot int, x input, first, count, from, to int) []float32 {
+	size, channels := k.layout.size(), to-from
+	laid := s.Floats(slot, count*channels*size)
 	for n := range count {
 		image := x.image(first + n)
-		for c := range x.count {
-			plane, relu := image.plane(s, k.set, slotPlane, c)
-			k.layout.fill(k.set, laid[(n*x.count+c)*size:][:size], plane, relu)
+		for c := range channels {
+			plane, relu := image.plane(s, k.set, slotPlane, from+c)
+			k.layout.fill(k.set, laid[(n*channels+c)*size:][:size], plane, relu)
 		}
 	}
 	return laid

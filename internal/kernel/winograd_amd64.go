@@ -29,6 +29,21 @@ func winogradResults3HalvesAVX512(y *float32, m *float32, buffer *float32, at *i
 //go:noescape
 func winogradTaps3AVX512(u *float32, k *float32, buffer *float32, at *int, channels int, step int, rows int, stride int, backwards int)
 
+// winogradInputs3AVX512 transforms the pixels of units of every channel to their frequencies.
+//
+//go:noescape
+func winogradInputs3AVX512(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+
+// winogradGradients3AVX512 transforms the gradients of units of every channel to their frequencies, two at a time.
+//
+//go:noescape
+func winogradGradients3AVX512(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+
+// winogradFinish3AVX512 transforms the sums of groups of four filters to their weights.
+//
+//go:noescape
+func winogradFinish3AVX512(dk *float32, sums *float32, buffer *float32, groups int, stride int)
+
 // winogradPixels5AVX512 transforms four strips of pixels of every channel to their frequencies.
 //
 //go:noescape
@@ -53,6 +68,21 @@ func winogradResults5HalvesAVX512(y *float32, m *float32, buffer *float32, at *i
 //
 //go:noescape
 func winogradTaps5AVX512(u *float32, k *float32, buffer *float32, at *int, channels int, step int, rows int, stride int, backwards int)
+
+// winogradInputs5AVX512 transforms the pixels of units of every channel to their frequencies.
+//
+//go:noescape
+func winogradInputs5AVX512(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+
+// winogradGradients5AVX512 transforms the gradients of units of every channel to their frequencies, two at a time.
+//
+//go:noescape
+func winogradGradients5AVX512(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+
+// winogradFinish5AVX512 transforms the sums of groups of four filters to their weights.
+//
+//go:noescape
+func winogradFinish5AVX512(dk *float32, sums *float32, buffer *float32, groups int, stride int)
 
 // winogradProducts1AVX512 multiplies panels of 1 rows, and then rest of one less, by two vectors of tiles at every frequency.
 //
@@ -114,6 +144,126 @@ func winogradProducts11AVX512(m *float32, u *float32, v *float32, frequencies in
 //go:noescape
 func winogradProducts12AVX512(m *float32, u *float32, v *float32, frequencies int, panels int, rest int, channels int, strideM int, strideU int, strideV int)
 
+// winogradSums1x1AVX512 multiplies gradients of 1 rows by inputs, 1 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums1x1AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums1x2AVX512 multiplies gradients of 1 rows by inputs, 2 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums1x2AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums1x3AVX512 multiplies gradients of 1 rows by inputs, 3 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums1x3AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums1x4AVX512 multiplies gradients of 1 rows by inputs, 4 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums1x4AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums1x5AVX512 multiplies gradients of 1 rows by inputs, 5 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums1x5AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums1x6AVX512 multiplies gradients of 1 rows by inputs, 6 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums1x6AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums2x1AVX512 multiplies gradients of 2 rows by inputs, 1 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums2x1AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums2x2AVX512 multiplies gradients of 2 rows by inputs, 2 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums2x2AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums2x3AVX512 multiplies gradients of 2 rows by inputs, 3 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums2x3AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums2x4AVX512 multiplies gradients of 2 rows by inputs, 4 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums2x4AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums2x5AVX512 multiplies gradients of 2 rows by inputs, 5 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums2x5AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums2x6AVX512 multiplies gradients of 2 rows by inputs, 6 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums2x6AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums3x1AVX512 multiplies gradients of 3 rows by inputs, 1 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums3x1AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums3x2AVX512 multiplies gradients of 3 rows by inputs, 2 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums3x2AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums3x3AVX512 multiplies gradients of 3 rows by inputs, 3 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums3x3AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums3x4AVX512 multiplies gradients of 3 rows by inputs, 4 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums3x4AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums3x5AVX512 multiplies gradients of 3 rows by inputs, 5 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums3x5AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums3x6AVX512 multiplies gradients of 3 rows by inputs, 6 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums3x6AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums4x1AVX512 multiplies gradients of 4 rows by inputs, 1 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums4x1AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums4x2AVX512 multiplies gradients of 4 rows by inputs, 2 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums4x2AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums4x3AVX512 multiplies gradients of 4 rows by inputs, 3 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums4x3AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums4x4AVX512 multiplies gradients of 4 rows by inputs, 4 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums4x4AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums4x5AVX512 multiplies gradients of 4 rows by inputs, 5 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums4x5AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums4x6AVX512 multiplies gradients of 4 rows by inputs, 6 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums4x6AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
 // winogradPixels3AVX2 transforms four strips of pixels of every channel to their frequencies.
 //
 //go:noescape
@@ -129,6 +279,21 @@ func winogradResults3AVX2(y *float32, m *float32, buffer *float32, at *int, chan
 //go:noescape
 func winogradTaps3AVX2(u *float32, k *float32, buffer *float32, at *int, channels int, step int, rows int, stride int, backwards int)
 
+// winogradInputs3AVX2 transforms the pixels of units of every channel to their frequencies.
+//
+//go:noescape
+func winogradInputs3AVX2(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+
+// winogradGradients3AVX2 transforms the gradients of units of every channel to their frequencies, two at a time.
+//
+//go:noescape
+func winogradGradients3AVX2(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+
+// winogradFinish3AVX2 transforms the sums of groups of four filters to their weights.
+//
+//go:noescape
+func winogradFinish3AVX2(dk *float32, sums *float32, buffer *float32, groups int, stride int)
+
 // winogradPixels5AVX2 transforms four strips of pixels of every channel to their frequencies.
 //
 //go:noescape
@@ -143,6 +308,21 @@ func winogradResults5AVX2(y *float32, m *float32, buffer *float32, at *int, chan
 //
 //go:noescape
 func winogradTaps5AVX2(u *float32, k *float32, buffer *float32, at *int, channels int, step int, rows int, stride int, backwards int)
+
+// winogradInputs5AVX2 transforms the pixels of units of every channel to their frequencies.
+//
+//go:noescape
+func winogradInputs5AVX2(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+
+// winogradGradients5AVX2 transforms the gradients of units of every channel to their frequencies, two at a time.
+//
+//go:noescape
+func winogradGradients5AVX2(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+
+// winogradFinish5AVX2 transforms the sums of groups of four filters to their weights.
+//
+//go:noescape
+func winogradFinish5AVX2(dk *float32, sums *float32, buffer *float32, groups int, stride int)
 
 // winogradProducts1AVX2 multiplies panels of 1 rows, and then rest of one less, by two vectors of tiles at every frequency.
 //
@@ -173,3 +353,43 @@ func winogradProducts5AVX2(m *float32, u *float32, v *float32, frequencies int, 
 //
 //go:noescape
 func winogradProducts6AVX2(m *float32, u *float32, v *float32, frequencies int, panels int, rest int, channels int, strideM int, strideU int, strideV int)
+
+// winogradSums1x1AVX2 multiplies gradients of 1 rows by inputs, 1 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums1x1AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums1x2AVX2 multiplies gradients of 1 rows by inputs, 2 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums1x2AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums1x3AVX2 multiplies gradients of 1 rows by inputs, 3 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums1x3AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums1x4AVX2 multiplies gradients of 1 rows by inputs, 4 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums1x4AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums2x1AVX2 multiplies gradients of 2 rows by inputs, 1 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums2x1AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums2x2AVX2 multiplies gradients of 2 rows by inputs, 2 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums2x2AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums2x3AVX2 multiplies gradients of 2 rows by inputs, 3 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums2x3AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+
+// winogradSums2x4AVX2 multiplies gradients of 2 rows by inputs, 4 columns at a time, and then rest times one less.
+//
+//go:noescape
+func winogradSums2x4AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)

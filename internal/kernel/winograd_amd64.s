@@ -2413,6 +2413,800 @@ DATA number3e2aaaab<>+24(SB)/4, $+1042983595
 DATA number3e2aaaab<>+28(SB)/4, $+1042983595
 GLOBL number3e2aaaab<>(SB), RODATA|NOPTR, $32
 
+// func winogradInputs3AVX512(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradInputs3AVX512(SB), NOSPLIT, $0-72
+	MOVQ stride+64(FP), AX
+	SHLQ $0x02, AX
+	MOVQ buffer+16(FP), CX
+	MOVQ v+0(FP), CX
+	MOVQ x+8(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ channels+40(FP), SI
+
+channel:
+	MOVQ at+24(FP), DI
+	MOVQ units+32(FP), R8
+
+unit:
+	MOVQ             (DI), R9
+	LEAQ             (DX)(R9*4), R9
+	VMOVUPS          (R9), Z0
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z1
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z2
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z3
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z4
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z5
+	ADDQ             BX, R9
+	VMOVAPS          Z4, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
+	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VMOVAPS          Z4, Z0
+	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
+	VMOVAPS          Z3, Z7
+	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z7
+	VMOVAPS          Z0, Z8
+	VADDPS           Z7, Z8, Z8
+	VSUBPS           Z7, Z0, Z0
+	VMOVAPS          Z4, Z4
+	VSUBPS           Z2, Z4, Z4
+	VMOVAPS          Z3, Z2
+	VSUBPS           Z1, Z2, Z2
+	VMOVAPS          Z4, Z7
+	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z7
+	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z4
+	VMOVAPS          Z5, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
+	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VUNPCKLPS        Z8, Z6, Z1
+	VUNPCKHPS        Z8, Z6, Z5
+	VUNPCKLPS        Z7, Z0, Z3
+	VUNPCKHPS        Z7, Z0, Z0
+	VUNPCKLPD        Z3, Z1, Z6
+	VUNPCKHPD        Z3, Z1, Z1
+	VUNPCKLPD        Z0, Z5, Z3
+	VUNPCKHPD        Z0, Z5, Z0
+	VXORPS           Z5, Z5, Z5
+	VXORPS           Z7, Z7, Z7
+	VUNPCKLPS        Z2, Z4, Z8
+	VUNPCKHPS        Z2, Z4, Z4
+	VUNPCKLPS        Z7, Z5, Z2
+	VUNPCKHPS        Z7, Z5, Z5
+	VUNPCKLPD        Z2, Z8, Z7
+	VUNPCKHPD        Z2, Z8, Z2
+	VUNPCKLPD        Z5, Z4, Z8
+	VUNPCKHPD        Z5, Z4, Z4
+	MOVQ             CX, R9
+	VSHUFF32X4       $0x44, Z7, Z6, Z5
+	VSHUFF32X4       $0x99, Z7, Z6, Z6
+	VSHUFF32X4       $0x44, Z2, Z1, Z7
+	VSHUFF32X4       $0x99, Z2, Z1, Z1
+	VSHUFF32X4       $0x44, Z8, Z3, Z2
+	VSHUFF32X4       $0x44, Z4, Z0, Z0
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z3
+	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z3
+	VMOVUPS          Z3, (R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z6, Z3
+	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z3
+	VMOVAPS          Z0, Z4
+	VFMADD231PS.BCST numberc0800000<>+0(SB), Z7, Z4
+	VMOVAPS          Z3, Z5
+	VADDPS           Z4, Z5, Z5
+	VSUBPS           Z4, Z3, Z3
+	VMOVUPS          Z5, (R9)
+	ADDQ             AX, R9
+	VMOVUPS          Z3, (R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z6, Z3
+	VSUBPS           Z2, Z3, Z3
+	VMOVAPS          Z0, Z2
+	VSUBPS           Z7, Z2, Z2
+	VMOVAPS          Z3, Z4
+	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
+	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z3
+	VMOVUPS          Z4, (R9)
+	ADDQ             AX, R9
+	VMOVUPS          Z3, (R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z1, Z1
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z0, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z1
+	VMOVUPS          Z1, (R9)
+	ADDQ             AX, R9
+	ADDQ             $0x08, DI
+	ADDQ             $+64, CX
+	SUBQ             $0x01, R8
+	JG               unit
+	MOVQ             plane+48(FP), DI
+	LEAQ             (DX)(DI*4), DX
+	DECQ             SI
+	JNZ              channel
+	VZEROUPPER
+	RET
+
+// func winogradGradients3AVX512(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradGradients3AVX512(SB), NOSPLIT, $0-72
+	MOVQ stride+64(FP), AX
+	SHLQ $0x02, AX
+	MOVQ buffer+16(FP), CX
+	MOVQ v+0(FP), CX
+	MOVQ x+8(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ channels+40(FP), SI
+
+channel:
+	MOVQ at+24(FP), DI
+	MOVQ units+32(FP), R8
+
+unit:
+	MOVQ             (DI), R9
+	LEAQ             (DX)(R9*4), R9
+	MOVQ             8(DI), R10
+	LEAQ             (DX)(R10*4), R10
+	VBROADCASTF32X8  (R9), Z0
+	VINSERTF32X8     $0x01, (R10), Z0, Z0
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	VBROADCASTF32X8  (R9), Z1
+	VINSERTF32X8     $0x01, (R10), Z1, Z1
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	VBROADCASTF32X8  (R9), Z2
+	VINSERTF32X8     $0x01, (R10), Z2, Z2
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	VBROADCASTF32X8  (R9), Z3
+	VINSERTF32X8     $0x01, (R10), Z3, Z3
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	VMOVAPS          Z0, Z4
+	VMOVAPS          Z0, Z5
+	VMOVAPS          Z1, Z6
+	VADDPS           Z2, Z5, Z5
+	VADDPS           Z3, Z6, Z6
+	VMOVAPS          Z5, Z7
+	VADDPS           Z6, Z7, Z7
+	VSUBPS           Z6, Z5, Z5
+	VMOVAPS          Z0, Z0
+	VMULPS.BCST      number40000000<>+0(SB), Z1, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST number41000000<>+0(SB), Z3, Z1
+	VMOVAPS          Z0, Z2
+	VADDPS           Z1, Z2, Z2
+	VSUBPS           Z1, Z0, Z0
+	VUNPCKLPS        Z7, Z4, Z1
+	VUNPCKHPS        Z7, Z4, Z6
+	VUNPCKLPS        Z2, Z5, Z4
+	VUNPCKHPS        Z2, Z5, Z2
+	VUNPCKLPD        Z4, Z1, Z5
+	VUNPCKHPD        Z4, Z1, Z1
+	VUNPCKLPD        Z2, Z6, Z4
+	VUNPCKHPD        Z2, Z6, Z2
+	VXORPS           Z6, Z6, Z6
+	VXORPS           Z7, Z7, Z7
+	VUNPCKLPS        Z3, Z0, Z8
+	VUNPCKHPS        Z3, Z0, Z3
+	VUNPCKLPS        Z7, Z6, Z0
+	VUNPCKHPS        Z7, Z6, Z6
+	VUNPCKLPD        Z0, Z8, Z7
+	VUNPCKHPD        Z0, Z8, Z0
+	VUNPCKLPD        Z6, Z3, Z8
+	VUNPCKHPD        Z6, Z3, Z3
+	VMOVAPS          Z5, Z6
+	VMOVAPS          Z5, Z9
+	VMOVAPS          Z1, Z10
+	VADDPS           Z4, Z9, Z9
+	VADDPS           Z2, Z10, Z10
+	VMOVAPS          Z9, Z11
+	VADDPS           Z10, Z11, Z11
+	VSUBPS           Z10, Z9, Z9
+	VMOVAPS          Z5, Z5
+	VMULPS.BCST      number40000000<>+0(SB), Z1, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z5
+	VFMADD231PS.BCST number41000000<>+0(SB), Z2, Z1
+	VMOVAPS          Z5, Z4
+	VADDPS           Z1, Z4, Z4
+	VSUBPS           Z1, Z5, Z5
+	MOVQ             CX, R9
+	VMOVAPS          Z7, Z1
+	VSHUFF32X4       $0x44, Z1, Z6, Z10
+	VMOVUPS          Z10, (R9)
+	VSHUFF32X4       $0xee, Z1, Z6, Z1
+	VMOVUPS          Z1, 64(R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z7, Z1
+	VMOVAPS          Z0, Z6
+	VADDPS           Z8, Z1, Z1
+	VADDPS           Z3, Z6, Z6
+	VMOVAPS          Z1, Z10
+	VADDPS           Z6, Z10, Z10
+	VSUBPS           Z6, Z1, Z1
+	VSHUFF32X4       $0x44, Z10, Z11, Z6
+	VMOVUPS          Z6, (R9)
+	VSHUFF32X4       $0xee, Z10, Z11, Z6
+	VMOVUPS          Z6, 64(R9)
+	ADDQ             AX, R9
+	VSHUFF32X4       $0x44, Z1, Z9, Z6
+	VMOVUPS          Z6, (R9)
+	VSHUFF32X4       $0xee, Z1, Z9, Z1
+	VMOVUPS          Z1, 64(R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z7, Z1
+	VMULPS.BCST      number40000000<>+0(SB), Z0, Z0
+	VFMADD231PS.BCST number40800000<>+0(SB), Z8, Z1
+	VFMADD231PS.BCST number41000000<>+0(SB), Z3, Z0
+	VMOVAPS          Z1, Z6
+	VADDPS           Z0, Z6, Z6
+	VSUBPS           Z0, Z1, Z1
+	VSHUFF32X4       $0x44, Z6, Z4, Z0
+	VMOVUPS          Z0, (R9)
+	VSHUFF32X4       $0xee, Z6, Z4, Z0
+	VMOVUPS          Z0, 64(R9)
+	ADDQ             AX, R9
+	VSHUFF32X4       $0x44, Z1, Z5, Z0
+	VMOVUPS          Z0, (R9)
+	VSHUFF32X4       $0xee, Z1, Z5, Z0
+	VMOVUPS          Z0, 64(R9)
+	ADDQ             AX, R9
+	VSHUFF32X4       $0x44, Z3, Z2, Z0
+	VMOVUPS          Z0, (R9)
+	VSHUFF32X4       $0xee, Z3, Z2, Z0
+	VMOVUPS          Z0, 64(R9)
+	ADDQ             AX, R9
+	ADDQ             $0x10, DI
+	ADDQ             $+128, CX
+	SUBQ             $0x02, R8
+	JG               unit
+	SHLQ             $0x06, R8
+	ADDQ             R8, CX
+	MOVQ             plane+48(FP), DI
+	LEAQ             (DX)(DI*4), DX
+	DECQ             SI
+	JNZ              channel
+	VZEROUPPER
+	RET
+
+// func winogradFinish3AVX512(dk *float32, sums *float32, buffer *float32, groups int, stride int)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·winogradFinish3AVX512(SB), NOSPLIT, $0-40
+	MOVQ dk+0(FP), AX
+	MOVQ sums+8(FP), CX
+	MOVQ buffer+16(FP), DX
+	MOVQ groups+24(FP), BX
+	MOVQ stride+32(FP), SI
+	SHLQ $0x02, SI
+
+group:
+	LEAQ             (CX), DI
+	VMOVUPS          (DI), Z0
+	VMULPS.BCST      number3e800000<>+0(SB), Z0, Z0
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z1
+	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z1
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z2, Z2
+	ADDQ             SI, DI
+	VADDPS           Z2, Z1, Z3
+	VSUBPS           Z2, Z1, Z1
+	VADDPS           Z3, Z0, Z0
+	VMOVAPS          Z1, Z1
+	VMOVAPS          Z3, Z2
+	VMOVUPS          (DI), Z3
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z3, Z3
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z4
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z4, Z4
+	ADDQ             SI, DI
+	VADDPS           Z4, Z3, Z5
+	VSUBPS           Z4, Z3, Z3
+	VADDPS           Z5, Z0, Z0
+	VFMADD231PS.BCST number40000000<>+0(SB), Z3, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z2
+	VMOVUPS          (DI), Z3
+	VMOVAPS          Z3, Z3
+	ADDQ             SI, DI
+	VADDPS           Z3, Z2, Z2
+	VMOVUPS          Z0, (DX)
+	VMOVUPS          Z1, 256(DX)
+	VMOVUPS          Z2, 512(DX)
+	LEAQ             64(CX), DI
+	VMOVUPS          (DI), Z0
+	VMULPS.BCST      number3e800000<>+0(SB), Z0, Z0
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z1
+	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z1
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z2, Z2
+	ADDQ             SI, DI
+	VADDPS           Z2, Z1, Z3
+	VSUBPS           Z2, Z1, Z1
+	VADDPS           Z3, Z0, Z0
+	VMOVAPS          Z1, Z1
+	VMOVAPS          Z3, Z2
+	VMOVUPS          (DI), Z3
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z3, Z3
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z4
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z4, Z4
+	ADDQ             SI, DI
+	VADDPS           Z4, Z3, Z5
+	VSUBPS           Z4, Z3, Z3
+	VADDPS           Z5, Z0, Z0
+	VFMADD231PS.BCST number40000000<>+0(SB), Z3, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z2
+	VMOVUPS          (DI), Z3
+	VMOVAPS          Z3, Z3
+	ADDQ             SI, DI
+	VADDPS           Z3, Z2, Z2
+	VMOVUPS          Z0, 64(DX)
+	VMOVUPS          Z1, 320(DX)
+	VMOVUPS          Z2, 576(DX)
+	LEAQ             128(CX), DI
+	VMOVUPS          (DI), Z0
+	VMULPS.BCST      number3e800000<>+0(SB), Z0, Z0
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z1
+	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z1
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z2, Z2
+	ADDQ             SI, DI
+	VADDPS           Z2, Z1, Z3
+	VSUBPS           Z2, Z1, Z1
+	VADDPS           Z3, Z0, Z0
+	VMOVAPS          Z1, Z1
+	VMOVAPS          Z3, Z2
+	VMOVUPS          (DI), Z3
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z3, Z3
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z4
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z4, Z4
+	ADDQ             SI, DI
+	VADDPS           Z4, Z3, Z5
+	VSUBPS           Z4, Z3, Z3
+	VADDPS           Z5, Z0, Z0
+	VFMADD231PS.BCST number40000000<>+0(SB), Z3, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z2
+	VMOVUPS          (DI), Z3
+	VMOVAPS          Z3, Z3
+	ADDQ             SI, DI
+	VADDPS           Z3, Z2, Z2
+	VMOVUPS          Z0, 128(DX)
+	VMOVUPS          Z1, 384(DX)
+	VMOVUPS          Z2, 640(DX)
+	LEAQ             192(CX), DI
+	VMOVUPS          (DI), Z0
+	VMULPS.BCST      number3e800000<>+0(SB), Z0, Z0
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z1
+	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z1
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z2, Z2
+	ADDQ             SI, DI
+	VADDPS           Z2, Z1, Z3
+	VSUBPS           Z2, Z1, Z1
+	VADDPS           Z3, Z0, Z0
+	VMOVAPS          Z1, Z1
+	VMOVAPS          Z3, Z2
+	VMOVUPS          (DI), Z3
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z3, Z3
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z4
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z4, Z4
+	ADDQ             SI, DI
+	VADDPS           Z4, Z3, Z5
+	VSUBPS           Z4, Z3, Z3
+	VADDPS           Z5, Z0, Z0
+	VFMADD231PS.BCST number40000000<>+0(SB), Z3, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z2
+	VMOVUPS          (DI), Z3
+	VMOVAPS          Z3, Z3
+	ADDQ             SI, DI
+	VADDPS           Z3, Z2, Z2
+	VMOVUPS          Z0, 192(DX)
+	VMOVUPS          Z1, 448(DX)
+	VMOVUPS          Z2, 704(DX)
+	VMOVUPS          (DX), Z0
+	VMOVUPS          64(DX), Z1
+	VMOVUPS          128(DX), Z2
+	VMOVUPS          192(DX), Z3
+	VUNPCKLPS        Z1, Z0, Z4
+	VUNPCKHPS        Z1, Z0, Z1
+	VUNPCKLPS        Z3, Z2, Z0
+	VUNPCKHPS        Z3, Z2, Z2
+	VUNPCKLPD        Z0, Z4, Z3
+	VUNPCKHPD        Z0, Z4, Z0
+	VUNPCKLPD        Z2, Z1, Z4
+	VUNPCKHPD        Z2, Z1, Z1
+	VMULPS           winograd3AVX512Factors0_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd3AVX512Factors0_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd3AVX512Factors0_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd3AVX512Factors0_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 768(DX)
+	VMULPS           winograd3AVX512Factors1_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd3AVX512Factors1_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd3AVX512Factors1_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd3AVX512Factors1_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 816(DX)
+	VMULPS           winograd3AVX512Factors2_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd3AVX512Factors2_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd3AVX512Factors2_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd3AVX512Factors2_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y0
+	VADDPS           Y0, Y2, Y0
+	VEXTRACTF32X4    $0x01, Y0, X1
+	VADDPS           X1, X0, X1
+	VMOVUPS          X1, 864(DX)
+	VMOVUPS          256(DX), Z0
+	VMOVUPS          320(DX), Z1
+	VMOVUPS          384(DX), Z2
+	VMOVUPS          448(DX), Z3
+	VUNPCKLPS        Z1, Z0, Z4
+	VUNPCKHPS        Z1, Z0, Z1
+	VUNPCKLPS        Z3, Z2, Z0
+	VUNPCKHPS        Z3, Z2, Z2
+	VUNPCKLPD        Z0, Z4, Z3
+	VUNPCKHPD        Z0, Z4, Z0
+	VUNPCKLPD        Z2, Z1, Z4
+	VUNPCKHPD        Z2, Z1, Z1
+	VMULPS           winograd3AVX512Factors0_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd3AVX512Factors0_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd3AVX512Factors0_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd3AVX512Factors0_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 784(DX)
+	VMULPS           winograd3AVX512Factors1_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd3AVX512Factors1_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd3AVX512Factors1_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd3AVX512Factors1_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 832(DX)
+	VMULPS           winograd3AVX512Factors2_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd3AVX512Factors2_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd3AVX512Factors2_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd3AVX512Factors2_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y0
+	VADDPS           Y0, Y2, Y0
+	VEXTRACTF32X4    $0x01, Y0, X1
+	VADDPS           X1, X0, X1
+	VMOVUPS          X1, 880(DX)
+	VMOVUPS          512(DX), Z0
+	VMOVUPS          576(DX), Z1
+	VMOVUPS          640(DX), Z2
+	VMOVUPS          704(DX), Z3
+	VUNPCKLPS        Z1, Z0, Z4
+	VUNPCKHPS        Z1, Z0, Z1
+	VUNPCKLPS        Z3, Z2, Z0
+	VUNPCKHPS        Z3, Z2, Z2
+	VUNPCKLPD        Z0, Z4, Z3
+	VUNPCKHPD        Z0, Z4, Z0
+	VUNPCKLPD        Z2, Z1, Z4
+	VUNPCKHPD        Z2, Z1, Z1
+	VMULPS           winograd3AVX512Factors0_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd3AVX512Factors0_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd3AVX512Factors0_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd3AVX512Factors0_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 800(DX)
+	VMULPS           winograd3AVX512Factors1_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd3AVX512Factors1_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd3AVX512Factors1_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd3AVX512Factors1_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 848(DX)
+	VMULPS           winograd3AVX512Factors2_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd3AVX512Factors2_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd3AVX512Factors2_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd3AVX512Factors2_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y0
+	VADDPS           Y0, Y2, Y0
+	VEXTRACTF32X4    $0x01, Y0, X1
+	VADDPS           X1, X0, X1
+	VMOVUPS          X1, 896(DX)
+	VMOVUPS          768(DX), X0
+	VMOVUPS          784(DX), X1
+	VMOVUPS          800(DX), X2
+	VMOVUPS          816(DX), X3
+	VUNPCKLPS        X1, X0, X4
+	VUNPCKHPS        X1, X0, X1
+	VUNPCKLPS        X3, X2, X0
+	VUNPCKHPS        X3, X2, X2
+	VUNPCKLPD        X0, X4, X3
+	VUNPCKHPD        X0, X4, X0
+	VUNPCKLPD        X2, X1, X4
+	VUNPCKHPD        X2, X1, X1
+	VMOVUPS          X3, (AX)
+	VMOVUPS          X0, 36(AX)
+	VMOVUPS          X4, 72(AX)
+	VMOVUPS          X1, 108(AX)
+	VMOVUPS          832(DX), X0
+	VMOVUPS          848(DX), X1
+	VMOVUPS          864(DX), X2
+	VMOVUPS          880(DX), X3
+	VUNPCKLPS        X1, X0, X4
+	VUNPCKHPS        X1, X0, X1
+	VUNPCKLPS        X3, X2, X0
+	VUNPCKHPS        X3, X2, X2
+	VUNPCKLPD        X0, X4, X3
+	VUNPCKHPD        X0, X4, X0
+	VUNPCKLPD        X2, X1, X4
+	VUNPCKHPD        X2, X1, X1
+	VMOVUPS          X3, 16(AX)
+	VMOVUPS          X0, 52(AX)
+	VMOVUPS          X4, 88(AX)
+	VMOVUPS          X1, 124(AX)
+	VMOVUPS          848(DX), X0
+	VMOVUPS          864(DX), X1
+	VMOVUPS          880(DX), X2
+	VMOVUPS          896(DX), X3
+	VUNPCKLPS        X1, X0, X4
+	VUNPCKHPS        X1, X0, X1
+	VUNPCKLPS        X3, X2, X0
+	VUNPCKHPS        X3, X2, X2
+	VUNPCKLPD        X0, X4, X3
+	VUNPCKHPD        X0, X4, X0
+	VUNPCKLPD        X2, X1, X4
+	VUNPCKHPD        X2, X1, X1
+	VMOVUPS          X3, 20(AX)
+	VMOVUPS          X0, 56(AX)
+	VMOVUPS          X4, 92(AX)
+	VMOVUPS          X1, 128(AX)
+	ADDQ             $+256, CX
+	ADDQ             $+144, AX
+	DECQ             BX
+	JNZ              group
+	VZEROUPPER
+	RET
+
+DATA winograd3AVX512Factors0_0<>+0(SB)/4, $+1048576000
+DATA winograd3AVX512Factors0_0<>+4(SB)/4, $+1048576000
+DATA winograd3AVX512Factors0_0<>+8(SB)/4, $+1048576000
+DATA winograd3AVX512Factors0_0<>+12(SB)/4, $+1048576000
+DATA winograd3AVX512Factors0_0<>+16(SB)/4, $+1048576000
+DATA winograd3AVX512Factors0_0<>+20(SB)/4, $+1048576000
+DATA winograd3AVX512Factors0_0<>+24(SB)/4, $+1048576000
+DATA winograd3AVX512Factors0_0<>+28(SB)/4, $+1048576000
+DATA winograd3AVX512Factors0_0<>+32(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_0<>+36(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_0<>+40(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_0<>+44(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_0<>+48(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_0<>+52(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_0<>+56(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_0<>+60(SB)/4, $+1026206379
+GLOBL winograd3AVX512Factors0_0<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors0_1<>+0(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_1<>+4(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_1<>+8(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_1<>+12(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_1<>+16(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_1<>+20(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_1<>+24(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_1<>+28(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_1<>+32(SB)/4, $+0
+DATA winograd3AVX512Factors0_1<>+36(SB)/4, $+0
+DATA winograd3AVX512Factors0_1<>+40(SB)/4, $+0
+DATA winograd3AVX512Factors0_1<>+44(SB)/4, $+0
+DATA winograd3AVX512Factors0_1<>+48(SB)/4, $+0
+DATA winograd3AVX512Factors0_1<>+52(SB)/4, $+0
+DATA winograd3AVX512Factors0_1<>+56(SB)/4, $+0
+DATA winograd3AVX512Factors0_1<>+60(SB)/4, $+0
+GLOBL winograd3AVX512Factors0_1<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors0_2<>+0(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_2<>+4(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_2<>+8(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_2<>+12(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_2<>+16(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_2<>+20(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_2<>+24(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_2<>+28(SB)/4, $-1104500053
+DATA winograd3AVX512Factors0_2<>+32(SB)/4, $+0
+DATA winograd3AVX512Factors0_2<>+36(SB)/4, $+0
+DATA winograd3AVX512Factors0_2<>+40(SB)/4, $+0
+DATA winograd3AVX512Factors0_2<>+44(SB)/4, $+0
+DATA winograd3AVX512Factors0_2<>+48(SB)/4, $+0
+DATA winograd3AVX512Factors0_2<>+52(SB)/4, $+0
+DATA winograd3AVX512Factors0_2<>+56(SB)/4, $+0
+DATA winograd3AVX512Factors0_2<>+60(SB)/4, $+0
+GLOBL winograd3AVX512Factors0_2<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors0_3<>+0(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_3<>+4(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_3<>+8(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_3<>+12(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_3<>+16(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_3<>+20(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_3<>+24(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_3<>+28(SB)/4, $+1026206379
+DATA winograd3AVX512Factors0_3<>+32(SB)/4, $+0
+DATA winograd3AVX512Factors0_3<>+36(SB)/4, $+0
+DATA winograd3AVX512Factors0_3<>+40(SB)/4, $+0
+DATA winograd3AVX512Factors0_3<>+44(SB)/4, $+0
+DATA winograd3AVX512Factors0_3<>+48(SB)/4, $+0
+DATA winograd3AVX512Factors0_3<>+52(SB)/4, $+0
+DATA winograd3AVX512Factors0_3<>+56(SB)/4, $+0
+DATA winograd3AVX512Factors0_3<>+60(SB)/4, $+0
+GLOBL winograd3AVX512Factors0_3<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors1_0<>+0(SB)/4, $+0
+DATA winograd3AVX512Factors1_0<>+4(SB)/4, $+0
+DATA winograd3AVX512Factors1_0<>+8(SB)/4, $+0
+DATA winograd3AVX512Factors1_0<>+12(SB)/4, $+0
+DATA winograd3AVX512Factors1_0<>+16(SB)/4, $+0
+DATA winograd3AVX512Factors1_0<>+20(SB)/4, $+0
+DATA winograd3AVX512Factors1_0<>+24(SB)/4, $+0
+DATA winograd3AVX512Factors1_0<>+28(SB)/4, $+0
+DATA winograd3AVX512Factors1_0<>+32(SB)/4, $-1112888661
+DATA winograd3AVX512Factors1_0<>+36(SB)/4, $-1112888661
+DATA winograd3AVX512Factors1_0<>+40(SB)/4, $-1112888661
+DATA winograd3AVX512Factors1_0<>+44(SB)/4, $-1112888661
+DATA winograd3AVX512Factors1_0<>+48(SB)/4, $-1112888661
+DATA winograd3AVX512Factors1_0<>+52(SB)/4, $-1112888661
+DATA winograd3AVX512Factors1_0<>+56(SB)/4, $-1112888661
+DATA winograd3AVX512Factors1_0<>+60(SB)/4, $-1112888661
+GLOBL winograd3AVX512Factors1_0<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors1_1<>+0(SB)/4, $-1104500053
+DATA winograd3AVX512Factors1_1<>+4(SB)/4, $-1104500053
+DATA winograd3AVX512Factors1_1<>+8(SB)/4, $-1104500053
+DATA winograd3AVX512Factors1_1<>+12(SB)/4, $-1104500053
+DATA winograd3AVX512Factors1_1<>+16(SB)/4, $-1104500053
+DATA winograd3AVX512Factors1_1<>+20(SB)/4, $-1104500053
+DATA winograd3AVX512Factors1_1<>+24(SB)/4, $-1104500053
+DATA winograd3AVX512Factors1_1<>+28(SB)/4, $-1104500053
+DATA winograd3AVX512Factors1_1<>+32(SB)/4, $+0
+DATA winograd3AVX512Factors1_1<>+36(SB)/4, $+0
+DATA winograd3AVX512Factors1_1<>+40(SB)/4, $+0
+DATA winograd3AVX512Factors1_1<>+44(SB)/4, $+0
+DATA winograd3AVX512Factors1_1<>+48(SB)/4, $+0
+DATA winograd3AVX512Factors1_1<>+52(SB)/4, $+0
+DATA winograd3AVX512Factors1_1<>+56(SB)/4, $+0
+DATA winograd3AVX512Factors1_1<>+60(SB)/4, $+0
+GLOBL winograd3AVX512Factors1_1<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors1_2<>+0(SB)/4, $+1042983595
+DATA winograd3AVX512Factors1_2<>+4(SB)/4, $+1042983595
+DATA winograd3AVX512Factors1_2<>+8(SB)/4, $+1042983595
+DATA winograd3AVX512Factors1_2<>+12(SB)/4, $+1042983595
+DATA winograd3AVX512Factors1_2<>+16(SB)/4, $+1042983595
+DATA winograd3AVX512Factors1_2<>+20(SB)/4, $+1042983595
+DATA winograd3AVX512Factors1_2<>+24(SB)/4, $+1042983595
+DATA winograd3AVX512Factors1_2<>+28(SB)/4, $+1042983595
+DATA winograd3AVX512Factors1_2<>+32(SB)/4, $+0
+DATA winograd3AVX512Factors1_2<>+36(SB)/4, $+0
+DATA winograd3AVX512Factors1_2<>+40(SB)/4, $+0
+DATA winograd3AVX512Factors1_2<>+44(SB)/4, $+0
+DATA winograd3AVX512Factors1_2<>+48(SB)/4, $+0
+DATA winograd3AVX512Factors1_2<>+52(SB)/4, $+0
+DATA winograd3AVX512Factors1_2<>+56(SB)/4, $+0
+DATA winograd3AVX512Factors1_2<>+60(SB)/4, $+0
+GLOBL winograd3AVX512Factors1_2<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors1_3<>+0(SB)/4, $+1034594987
+DATA winograd3AVX512Factors1_3<>+4(SB)/4, $+1034594987
+DATA winograd3AVX512Factors1_3<>+8(SB)/4, $+1034594987
+DATA winograd3AVX512Factors1_3<>+12(SB)/4, $+1034594987
+DATA winograd3AVX512Factors1_3<>+16(SB)/4, $+1034594987
+DATA winograd3AVX512Factors1_3<>+20(SB)/4, $+1034594987
+DATA winograd3AVX512Factors1_3<>+24(SB)/4, $+1034594987
+DATA winograd3AVX512Factors1_3<>+28(SB)/4, $+1034594987
+DATA winograd3AVX512Factors1_3<>+32(SB)/4, $+0
+DATA winograd3AVX512Factors1_3<>+36(SB)/4, $+0
+DATA winograd3AVX512Factors1_3<>+40(SB)/4, $+0
+DATA winograd3AVX512Factors1_3<>+44(SB)/4, $+0
+DATA winograd3AVX512Factors1_3<>+48(SB)/4, $+0
+DATA winograd3AVX512Factors1_3<>+52(SB)/4, $+0
+DATA winograd3AVX512Factors1_3<>+56(SB)/4, $+0
+DATA winograd3AVX512Factors1_3<>+60(SB)/4, $+0
+GLOBL winograd3AVX512Factors1_3<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors2_0<>+0(SB)/4, $+0
+DATA winograd3AVX512Factors2_0<>+4(SB)/4, $+0
+DATA winograd3AVX512Factors2_0<>+8(SB)/4, $+0
+DATA winograd3AVX512Factors2_0<>+12(SB)/4, $+0
+DATA winograd3AVX512Factors2_0<>+16(SB)/4, $+0
+DATA winograd3AVX512Factors2_0<>+20(SB)/4, $+0
+DATA winograd3AVX512Factors2_0<>+24(SB)/4, $+0
+DATA winograd3AVX512Factors2_0<>+28(SB)/4, $+0
+DATA winograd3AVX512Factors2_0<>+32(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_0<>+36(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_0<>+40(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_0<>+44(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_0<>+48(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_0<>+52(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_0<>+56(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_0<>+60(SB)/4, $+1042983595
+GLOBL winograd3AVX512Factors2_0<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors2_1<>+0(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_1<>+4(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_1<>+8(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_1<>+12(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_1<>+16(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_1<>+20(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_1<>+24(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_1<>+28(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_1<>+32(SB)/4, $+1065353216
+DATA winograd3AVX512Factors2_1<>+36(SB)/4, $+1065353216
+DATA winograd3AVX512Factors2_1<>+40(SB)/4, $+1065353216
+DATA winograd3AVX512Factors2_1<>+44(SB)/4, $+1065353216
+DATA winograd3AVX512Factors2_1<>+48(SB)/4, $+1065353216
+DATA winograd3AVX512Factors2_1<>+52(SB)/4, $+1065353216
+DATA winograd3AVX512Factors2_1<>+56(SB)/4, $+1065353216
+DATA winograd3AVX512Factors2_1<>+60(SB)/4, $+1065353216
+GLOBL winograd3AVX512Factors2_1<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors2_2<>+0(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_2<>+4(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_2<>+8(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_2<>+12(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_2<>+16(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_2<>+20(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_2<>+24(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_2<>+28(SB)/4, $-1104500053
+DATA winograd3AVX512Factors2_2<>+32(SB)/4, $+0
+DATA winograd3AVX512Factors2_2<>+36(SB)/4, $+0
+DATA winograd3AVX512Factors2_2<>+40(SB)/4, $+0
+DATA winograd3AVX512Factors2_2<>+44(SB)/4, $+0
+DATA winograd3AVX512Factors2_2<>+48(SB)/4, $+0
+DATA winograd3AVX512Factors2_2<>+52(SB)/4, $+0
+DATA winograd3AVX512Factors2_2<>+56(SB)/4, $+0
+DATA winograd3AVX512Factors2_2<>+60(SB)/4, $+0
+GLOBL winograd3AVX512Factors2_2<>(SB), RODATA|NOPTR, $64
+
+DATA winograd3AVX512Factors2_3<>+0(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_3<>+4(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_3<>+8(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_3<>+12(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_3<>+16(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_3<>+20(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_3<>+24(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_3<>+28(SB)/4, $+1042983595
+DATA winograd3AVX512Factors2_3<>+32(SB)/4, $+0
+DATA winograd3AVX512Factors2_3<>+36(SB)/4, $+0
+DATA winograd3AVX512Factors2_3<>+40(SB)/4, $+0
+DATA winograd3AVX512Factors2_3<>+44(SB)/4, $+0
+DATA winograd3AVX512Factors2_3<>+48(SB)/4, $+0
+DATA winograd3AVX512Factors2_3<>+52(SB)/4, $+0
+DATA winograd3AVX512Factors2_3<>+56(SB)/4, $+0
+DATA winograd3AVX512Factors2_3<>+60(SB)/4, $+0
+GLOBL winograd3AVX512Factors2_3<>(SB), RODATA|NOPTR, $64
+
 // func winogradPixels5AVX512(v *float32, x *float32, buffer *float32, at *int, channels int, plane int, row int, stride int)
 // Requires: AVX, AVX512F
 TEXT ·winogradPixels5AVX512(SB), NOSPLIT, $0-64
@@ -6740,6 +7534,1339 @@ DATA number3eb60b61<>+24(SB)/4, $+1052117857
 DATA number3eb60b61<>+28(SB)/4, $+1052117857
 GLOBL number3eb60b61<>(SB), RODATA|NOPTR, $32
 
+// func winogradInputs5AVX512(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·winogradInputs5AVX512(SB), NOSPLIT, $0-72
+	MOVQ stride+64(FP), AX
+	SHLQ $0x02, AX
+	MOVQ buffer+16(FP), CX
+	MOVQ v+0(FP), CX
+	MOVQ x+8(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ channels+40(FP), SI
+
+channel:
+	MOVQ at+24(FP), DI
+	MOVQ units+32(FP), R8
+
+unit:
+	MOVQ             (DI), R9
+	LEAQ             (DX)(R9*4), R9
+	VMOVUPS          (R9), Z0
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z1
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z2
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z3
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z4
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z5
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z6
+	ADDQ             BX, R9
+	VMOVUPS          (R9), Z7
+	ADDQ             BX, R9
+	VMOVAPS          Z6, Z8
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
+	VSUBPS           Z0, Z8, Z8
+	VMOVAPS          Z6, Z0
+	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
+	VADDPS           Z2, Z0, Z0
+	VMOVAPS          Z5, Z9
+	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z9
+	VADDPS           Z1, Z9, Z9
+	VMOVAPS          Z0, Z10
+	VADDPS           Z9, Z10, Z10
+	VSUBPS           Z9, Z0, Z0
+	VMOVAPS          Z6, Z9
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z9
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z9
+	VMOVAPS          Z5, Z11
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z11
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z11
+	VMOVAPS          Z9, Z12
+	VFMADD231PS.BCST number40000000<>+0(SB), Z11, Z12
+	VFMADD231PS.BCST numberc0000000<>+0(SB), Z11, Z9
+	VMOVAPS          Z6, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z6
+	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z6
+	VMOVAPS          Z5, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
+	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VMOVAPS          Z6, Z4
+	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
+	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z6
+	VMOVAPS          Z7, Z2
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z2
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z2
+	VSUBPS           Z1, Z2, Z2
+	VUNPCKLPS        Z10, Z8, Z1
+	VUNPCKHPS        Z10, Z8, Z5
+	VUNPCKLPS        Z12, Z0, Z3
+	VUNPCKHPS        Z12, Z0, Z0
+	VUNPCKLPD        Z3, Z1, Z7
+	VUNPCKHPD        Z3, Z1, Z1
+	VUNPCKLPD        Z0, Z5, Z3
+	VUNPCKHPD        Z0, Z5, Z0
+	VUNPCKLPS        Z4, Z9, Z5
+	VUNPCKHPS        Z4, Z9, Z8
+	VUNPCKLPS        Z2, Z6, Z4
+	VUNPCKHPS        Z2, Z6, Z2
+	VUNPCKLPD        Z4, Z5, Z6
+	VUNPCKHPD        Z4, Z5, Z4
+	VUNPCKLPD        Z2, Z8, Z5
+	VUNPCKHPD        Z2, Z8, Z2
+	MOVQ             CX, R9
+	VSHUFF32X4       $0x44, Z6, Z7, Z8
+	VSHUFF32X4       $0x99, Z6, Z7, Z6
+	VSHUFF32X4       $0x44, Z4, Z1, Z7
+	VSHUFF32X4       $0x99, Z4, Z1, Z1
+	VSHUFF32X4       $0x44, Z5, Z3, Z4
+	VSHUFF32X4       $0x99, Z5, Z3, Z3
+	VSHUFF32X4       $0x44, Z2, Z0, Z5
+	VSHUFF32X4       $0x99, Z2, Z0, Z0
+	VMOVAPS          Z3, Z2
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z6, Z2
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z2
+	VSUBPS           Z8, Z2, Z2
+	VMOVUPS          Z2, (R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z3, Z2
+	VFMADD231PS.BCST numberc0880000<>+0(SB), Z6, Z2
+	VADDPS           Z4, Z2, Z2
+	VMOVAPS          Z1, Z8
+	VFMADD231PS.BCST numberc0880000<>+0(SB), Z5, Z8
+	VADDPS           Z7, Z8, Z8
+	VMOVAPS          Z2, Z9
+	VADDPS           Z8, Z9, Z9
+	VSUBPS           Z8, Z2, Z2
+	VMOVUPS          Z9, (R9)
+	ADDQ             AX, R9
+	VMOVUPS          Z2, (R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z3, Z2
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z6, Z2
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z2
+	VMOVAPS          Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z5, Z8
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z7, Z8
+	VMOVAPS          Z2, Z9
+	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
+	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z2
+	VMOVUPS          Z9, (R9)
+	ADDQ             AX, R9
+	VMOVUPS          Z2, (R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z3, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z6, Z2
+	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z2
+	VMOVAPS          Z1, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z5, Z3
+	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z3
+	VMOVAPS          Z2, Z4
+	VFMADD231PS.BCST number3f000000<>+0(SB), Z3, Z4
+	VFMADD231PS.BCST numberbf000000<>+0(SB), Z3, Z2
+	VMOVUPS          Z4, (R9)
+	ADDQ             AX, R9
+	VMOVUPS          Z2, (R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z7, Z0, Z0
+	VMOVUPS          Z0, (R9)
+	ADDQ             AX, R9
+	ADDQ             $0x08, DI
+	ADDQ             $+64, CX
+	SUBQ             $0x01, R8
+	JG               unit
+	MOVQ             plane+48(FP), DI
+	LEAQ             (DX)(DI*4), DX
+	DECQ             SI
+	JNZ              channel
+	VZEROUPPER
+	RET
+
+// func winogradGradients5AVX512(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradGradients5AVX512(SB), NOSPLIT, $0-72
+	MOVQ stride+64(FP), AX
+	SHLQ $0x02, AX
+	MOVQ buffer+16(FP), CX
+	MOVQ v+0(FP), CX
+	MOVQ x+8(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ channels+40(FP), SI
+
+channel:
+	MOVQ at+24(FP), DI
+	MOVQ units+32(FP), R8
+
+unit:
+	MOVQ             (DI), R9
+	LEAQ             (DX)(R9*4), R9
+	MOVQ             8(DI), R10
+	LEAQ             (DX)(R10*4), R10
+	VBROADCASTF32X8  (R9), Z0
+	VINSERTF32X8     $0x01, (R10), Z0, Z0
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	VBROADCASTF32X8  (R9), Z1
+	VINSERTF32X8     $0x01, (R10), Z1, Z1
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	VBROADCASTF32X8  (R9), Z2
+	VINSERTF32X8     $0x01, (R10), Z2, Z2
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	VBROADCASTF32X8  (R9), Z3
+	VINSERTF32X8     $0x01, (R10), Z3, Z3
+	ADDQ             BX, R9
+	ADDQ             BX, R10
+	VMOVAPS          Z0, Z4
+	VMOVAPS          Z0, Z5
+	VMOVAPS          Z1, Z6
+	VADDPS           Z2, Z5, Z5
+	VADDPS           Z3, Z6, Z6
+	VMOVAPS          Z5, Z7
+	VADDPS           Z6, Z7, Z7
+	VSUBPS           Z6, Z5, Z5
+	VMOVAPS          Z0, Z6
+	VMULPS.BCST      number40000000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z6
+	VFMADD231PS.BCST number41000000<>+0(SB), Z3, Z8
+	VMOVAPS          Z6, Z9
+	VADDPS           Z8, Z9, Z9
+	VSUBPS           Z8, Z6, Z6
+	VMOVAPS          Z0, Z0
+	VMULPS.BCST      number3f000000<>+0(SB), Z1, Z1
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST number3e000000<>+0(SB), Z3, Z1
+	VMOVAPS          Z0, Z2
+	VADDPS           Z1, Z2, Z2
+	VSUBPS           Z1, Z0, Z0
+	VUNPCKLPS        Z7, Z4, Z1
+	VUNPCKHPS        Z7, Z4, Z7
+	VUNPCKLPS        Z9, Z5, Z4
+	VUNPCKHPS        Z9, Z5, Z5
+	VUNPCKLPD        Z4, Z1, Z8
+	VUNPCKHPD        Z4, Z1, Z1
+	VUNPCKLPD        Z5, Z7, Z4
+	VUNPCKHPD        Z5, Z7, Z5
+	VUNPCKLPS        Z2, Z6, Z7
+	VUNPCKHPS        Z2, Z6, Z6
+	VUNPCKLPS        Z3, Z0, Z2
+	VUNPCKHPS        Z3, Z0, Z0
+	VUNPCKLPD        Z2, Z7, Z3
+	VUNPCKHPD        Z2, Z7, Z2
+	VUNPCKLPD        Z0, Z6, Z7
+	VUNPCKHPD        Z0, Z6, Z0
+	VMOVAPS          Z8, Z6
+	VMOVAPS          Z8, Z9
+	VMOVAPS          Z1, Z10
+	VADDPS           Z4, Z9, Z9
+	VADDPS           Z5, Z10, Z10
+	VMOVAPS          Z9, Z11
+	VADDPS           Z10, Z11, Z11
+	VSUBPS           Z10, Z9, Z9
+	VMOVAPS          Z8, Z10
+	VMULPS.BCST      number40000000<>+0(SB), Z1, Z12
+	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z10
+	VFMADD231PS.BCST number41000000<>+0(SB), Z5, Z12
+	VMOVAPS          Z10, Z13
+	VADDPS           Z12, Z13, Z13
+	VSUBPS           Z12, Z10, Z10
+	VMOVAPS          Z8, Z8
+	VMULPS.BCST      number3f000000<>+0(SB), Z1, Z1
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z8
+	VFMADD231PS.BCST number3e000000<>+0(SB), Z5, Z1
+	VMOVAPS          Z8, Z4
+	VADDPS           Z1, Z4, Z4
+	VSUBPS           Z1, Z8, Z8
+	MOVQ             CX, R9
+	VMOVAPS          Z3, Z1
+	VSHUFF32X4       $0x44, Z1, Z6, Z12
+	VMOVUPS          Z12, (R9)
+	VSHUFF32X4       $0xee, Z1, Z6, Z1
+	VMOVUPS          Z1, 64(R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z3, Z1
+	VMOVAPS          Z2, Z6
+	VADDPS           Z7, Z1, Z1
+	VADDPS           Z0, Z6, Z6
+	VMOVAPS          Z1, Z12
+	VADDPS           Z6, Z12, Z12
+	VSUBPS           Z6, Z1, Z1
+	VSHUFF32X4       $0x44, Z12, Z11, Z6
+	VMOVUPS          Z6, (R9)
+	VSHUFF32X4       $0xee, Z12, Z11, Z6
+	VMOVUPS          Z6, 64(R9)
+	ADDQ             AX, R9
+	VSHUFF32X4       $0x44, Z1, Z9, Z6
+	VMOVUPS          Z6, (R9)
+	VSHUFF32X4       $0xee, Z1, Z9, Z1
+	VMOVUPS          Z1, 64(R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z3, Z1
+	VMULPS.BCST      number40000000<>+0(SB), Z2, Z6
+	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST number41000000<>+0(SB), Z0, Z6
+	VMOVAPS          Z1, Z9
+	VADDPS           Z6, Z9, Z9
+	VSUBPS           Z6, Z1, Z1
+	VSHUFF32X4       $0x44, Z9, Z13, Z6
+	VMOVUPS          Z6, (R9)
+	VSHUFF32X4       $0xee, Z9, Z13, Z6
+	VMOVUPS          Z6, 64(R9)
+	ADDQ             AX, R9
+	VSHUFF32X4       $0x44, Z1, Z10, Z6
+	VMOVUPS          Z6, (R9)
+	VSHUFF32X4       $0xee, Z1, Z10, Z1
+	VMOVUPS          Z1, 64(R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z3, Z1
+	VMULPS.BCST      number3f000000<>+0(SB), Z2, Z2
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST number3e000000<>+0(SB), Z0, Z2
+	VMOVAPS          Z1, Z3
+	VADDPS           Z2, Z3, Z3
+	VSUBPS           Z2, Z1, Z1
+	VSHUFF32X4       $0x44, Z3, Z4, Z2
+	VMOVUPS          Z2, (R9)
+	VSHUFF32X4       $0xee, Z3, Z4, Z2
+	VMOVUPS          Z2, 64(R9)
+	ADDQ             AX, R9
+	VSHUFF32X4       $0x44, Z1, Z8, Z2
+	VMOVUPS          Z2, (R9)
+	VSHUFF32X4       $0xee, Z1, Z8, Z1
+	VMOVUPS          Z1, 64(R9)
+	ADDQ             AX, R9
+	VSHUFF32X4       $0x44, Z0, Z5, Z1
+	VMOVUPS          Z1, (R9)
+	VSHUFF32X4       $0xee, Z0, Z5, Z0
+	VMOVUPS          Z0, 64(R9)
+	ADDQ             AX, R9
+	ADDQ             $0x10, DI
+	ADDQ             $+128, CX
+	SUBQ             $0x02, R8
+	JG               unit
+	SHLQ             $0x06, R8
+	ADDQ             R8, CX
+	MOVQ             plane+48(FP), DI
+	LEAQ             (DX)(DI*4), DX
+	DECQ             SI
+	JNZ              channel
+	VZEROUPPER
+	RET
+
+// func winogradFinish5AVX512(dk *float32, sums *float32, buffer *float32, groups int, stride int)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·winogradFinish5AVX512(SB), NOSPLIT, $0-40
+	MOVQ dk+0(FP), AX
+	MOVQ sums+8(FP), CX
+	MOVQ buffer+16(FP), DX
+	MOVQ groups+24(FP), BX
+	MOVQ stride+32(FP), SI
+	SHLQ $0x02, SI
+
+group:
+	LEAQ             (CX), DI
+	VMOVUPS          (DI), Z0
+	VMULPS.BCST      numberbf800000<>+0(SB), Z0, Z0
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z1
+	VMULPS.BCST      numberbe638e39<>+0(SB), Z1, Z1
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      numberbe638e39<>+0(SB), Z2, Z2
+	ADDQ             SI, DI
+	VADDPS           Z2, Z1, Z3
+	VSUBPS           Z2, Z1, Z1
+	VADDPS           Z3, Z0, Z0
+	VMOVAPS          Z1, Z2
+	VMOVAPS          Z3, Z4
+	VMOVAPS          Z1, Z1
+	VMOVAPS          Z3, Z3
+	VMOVUPS          (DI), Z5
+	VMULPS.BCST      number3c360b61<>+0(SB), Z5, Z5
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z6
+	VMULPS.BCST      number3c360b61<>+0(SB), Z6, Z6
+	ADDQ             SI, DI
+	VADDPS           Z6, Z5, Z7
+	VSUBPS           Z6, Z5, Z5
+	VADDPS           Z7, Z0, Z0
+	VFMADD231PS.BCST number40000000<>+0(SB), Z5, Z2
+	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z4
+	VFMADD231PS.BCST number41000000<>+0(SB), Z5, Z1
+	VFMADD231PS.BCST number41800000<>+0(SB), Z7, Z3
+	VMOVUPS          (DI), Z5
+	VMULPS.BCST      number3f360b61<>+0(SB), Z5, Z5
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z6
+	VMULPS.BCST      number3f360b61<>+0(SB), Z6, Z6
+	ADDQ             SI, DI
+	VADDPS           Z6, Z5, Z7
+	VSUBPS           Z6, Z5, Z5
+	VADDPS           Z7, Z0, Z0
+	VFMADD231PS.BCST number3f000000<>+0(SB), Z5, Z2
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z7, Z4
+	VFMADD231PS.BCST number3e000000<>+0(SB), Z5, Z1
+	VFMADD231PS.BCST number3d800000<>+0(SB), Z7, Z3
+	VMOVUPS          (DI), Z5
+	VMOVAPS          Z5, Z5
+	ADDQ             SI, DI
+	VADDPS           Z5, Z3, Z3
+	VMOVUPS          Z0, (DX)
+	VMOVUPS          Z2, 256(DX)
+	VMOVUPS          Z4, 512(DX)
+	VMOVUPS          Z1, 768(DX)
+	VMOVUPS          Z3, 1024(DX)
+	LEAQ             64(CX), DI
+	VMOVUPS          (DI), Z0
+	VMULPS.BCST      numberbf800000<>+0(SB), Z0, Z0
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z1
+	VMULPS.BCST      numberbe638e39<>+0(SB), Z1, Z1
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      numberbe638e39<>+0(SB), Z2, Z2
+	ADDQ             SI, DI
+	VADDPS           Z2, Z1, Z3
+	VSUBPS           Z2, Z1, Z1
+	VADDPS           Z3, Z0, Z0
+	VMOVAPS          Z1, Z2
+	VMOVAPS          Z3, Z4
+	VMOVAPS          Z1, Z1
+	VMOVAPS          Z3, Z3
+	VMOVUPS          (DI), Z5
+	VMULPS.BCST      number3c360b61<>+0(SB), Z5, Z5
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z6
+	VMULPS.BCST      number3c360b61<>+0(SB), Z6, Z6
+	ADDQ             SI, DI
+	VADDPS           Z6, Z5, Z7
+	VSUBPS           Z6, Z5, Z5
+	VADDPS           Z7, Z0, Z0
+	VFMADD231PS.BCST number40000000<>+0(SB), Z5, Z2
+	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z4
+	VFMADD231PS.BCST number41000000<>+0(SB), Z5, Z1
+	VFMADD231PS.BCST number41800000<>+0(SB), Z7, Z3
+	VMOVUPS          (DI), Z5
+	VMULPS.BCST      number3f360b61<>+0(SB), Z5, Z5
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z6
+	VMULPS.BCST      number3f360b61<>+0(SB), Z6, Z6
+	ADDQ             SI, DI
+	VADDPS           Z6, Z5, Z7
+	VSUBPS           Z6, Z5, Z5
+	VADDPS           Z7, Z0, Z0
+	VFMADD231PS.BCST number3f000000<>+0(SB), Z5, Z2
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z7, Z4
+	VFMADD231PS.BCST number3e000000<>+0(SB), Z5, Z1
+	VFMADD231PS.BCST number3d800000<>+0(SB), Z7, Z3
+	VMOVUPS          (DI), Z5
+	VMOVAPS          Z5, Z5
+	ADDQ             SI, DI
+	VADDPS           Z5, Z3, Z3
+	VMOVUPS          Z0, 64(DX)
+	VMOVUPS          Z2, 320(DX)
+	VMOVUPS          Z4, 576(DX)
+	VMOVUPS          Z1, 832(DX)
+	VMOVUPS          Z3, 1088(DX)
+	LEAQ             128(CX), DI
+	VMOVUPS          (DI), Z0
+	VMULPS.BCST      numberbf800000<>+0(SB), Z0, Z0
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z1
+	VMULPS.BCST      numberbe638e39<>+0(SB), Z1, Z1
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      numberbe638e39<>+0(SB), Z2, Z2
+	ADDQ             SI, DI
+	VADDPS           Z2, Z1, Z3
+	VSUBPS           Z2, Z1, Z1
+	VADDPS           Z3, Z0, Z0
+	VMOVAPS          Z1, Z2
+	VMOVAPS          Z3, Z4
+	VMOVAPS          Z1, Z1
+	VMOVAPS          Z3, Z3
+	VMOVUPS          (DI), Z5
+	VMULPS.BCST      number3c360b61<>+0(SB), Z5, Z5
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z6
+	VMULPS.BCST      number3c360b61<>+0(SB), Z6, Z6
+	ADDQ             SI, DI
+	VADDPS           Z6, Z5, Z7
+	VSUBPS           Z6, Z5, Z5
+	VADDPS           Z7, Z0, Z0
+	VFMADD231PS.BCST number40000000<>+0(SB), Z5, Z2
+	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z4
+	VFMADD231PS.BCST number41000000<>+0(SB), Z5, Z1
+	VFMADD231PS.BCST number41800000<>+0(SB), Z7, Z3
+	VMOVUPS          (DI), Z5
+	VMULPS.BCST      number3f360b61<>+0(SB), Z5, Z5
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z6
+	VMULPS.BCST      number3f360b61<>+0(SB), Z6, Z6
+	ADDQ             SI, DI
+	VADDPS           Z6, Z5, Z7
+	VSUBPS           Z6, Z5, Z5
+	VADDPS           Z7, Z0, Z0
+	VFMADD231PS.BCST number3f000000<>+0(SB), Z5, Z2
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z7, Z4
+	VFMADD231PS.BCST number3e000000<>+0(SB), Z5, Z1
+	VFMADD231PS.BCST number3d800000<>+0(SB), Z7, Z3
+	VMOVUPS          (DI), Z5
+	VMOVAPS          Z5, Z5
+	ADDQ             SI, DI
+	VADDPS           Z5, Z3, Z3
+	VMOVUPS          Z0, 128(DX)
+	VMOVUPS          Z2, 384(DX)
+	VMOVUPS          Z4, 640(DX)
+	VMOVUPS          Z1, 896(DX)
+	VMOVUPS          Z3, 1152(DX)
+	LEAQ             192(CX), DI
+	VMOVUPS          (DI), Z0
+	VMULPS.BCST      numberbf800000<>+0(SB), Z0, Z0
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z1
+	VMULPS.BCST      numberbe638e39<>+0(SB), Z1, Z1
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      numberbe638e39<>+0(SB), Z2, Z2
+	ADDQ             SI, DI
+	VADDPS           Z2, Z1, Z3
+	VSUBPS           Z2, Z1, Z1
+	VADDPS           Z3, Z0, Z0
+	VMOVAPS          Z1, Z2
+	VMOVAPS          Z3, Z4
+	VMOVAPS          Z1, Z1
+	VMOVAPS          Z3, Z3
+	VMOVUPS          (DI), Z5
+	VMULPS.BCST      number3c360b61<>+0(SB), Z5, Z5
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z6
+	VMULPS.BCST      number3c360b61<>+0(SB), Z6, Z6
+	ADDQ             SI, DI
+	VADDPS           Z6, Z5, Z7
+	VSUBPS           Z6, Z5, Z5
+	VADDPS           Z7, Z0, Z0
+	VFMADD231PS.BCST number40000000<>+0(SB), Z5, Z2
+	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z4
+	VFMADD231PS.BCST number41000000<>+0(SB), Z5, Z1
+	VFMADD231PS.BCST number41800000<>+0(SB), Z7, Z3
+	VMOVUPS          (DI), Z5
+	VMULPS.BCST      number3f360b61<>+0(SB), Z5, Z5
+	ADDQ             SI, DI
+	VMOVUPS          (DI), Z6
+	VMULPS.BCST      number3f360b61<>+0(SB), Z6, Z6
+	ADDQ             SI, DI
+	VADDPS           Z6, Z5, Z7
+	VSUBPS           Z6, Z5, Z5
+	VADDPS           Z7, Z0, Z0
+	VFMADD231PS.BCST number3f000000<>+0(SB), Z5, Z2
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z7, Z4
+	VFMADD231PS.BCST number3e000000<>+0(SB), Z5, Z1
+	VFMADD231PS.BCST number3d800000<>+0(SB), Z7, Z3
+	VMOVUPS          (DI), Z5
+	VMOVAPS          Z5, Z5
+	ADDQ             SI, DI
+	VADDPS           Z5, Z3, Z3
+	VMOVUPS          Z0, 192(DX)
+	VMOVUPS          Z2, 448(DX)
+	VMOVUPS          Z4, 704(DX)
+	VMOVUPS          Z1, 960(DX)
+	VMOVUPS          Z3, 1216(DX)
+	VMOVUPS          (DX), Z0
+	VMOVUPS          64(DX), Z1
+	VMOVUPS          128(DX), Z2
+	VMOVUPS          192(DX), Z3
+	VUNPCKLPS        Z1, Z0, Z4
+	VUNPCKHPS        Z1, Z0, Z1
+	VUNPCKLPS        Z3, Z2, Z0
+	VUNPCKHPS        Z3, Z2, Z2
+	VUNPCKLPD        Z0, Z4, Z3
+	VUNPCKHPD        Z0, Z4, Z0
+	VUNPCKLPD        Z2, Z1, Z4
+	VUNPCKHPD        Z2, Z1, Z1
+	VMULPS           winograd5AVX512Factors0_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors0_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors0_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors0_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1280(DX)
+	VMULPS           winograd5AVX512Factors1_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors1_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors1_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors1_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1360(DX)
+	VMULPS           winograd5AVX512Factors2_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors2_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors2_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors2_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1440(DX)
+	VMULPS           winograd5AVX512Factors3_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors3_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors3_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors3_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1520(DX)
+	VMULPS           winograd5AVX512Factors4_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors4_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors4_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors4_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y0
+	VADDPS           Y0, Y2, Y0
+	VEXTRACTF32X4    $0x01, Y0, X1
+	VADDPS           X1, X0, X1
+	VMOVUPS          X1, 1600(DX)
+	VMOVUPS          256(DX), Z0
+	VMOVUPS          320(DX), Z1
+	VMOVUPS          384(DX), Z2
+	VMOVUPS          448(DX), Z3
+	VUNPCKLPS        Z1, Z0, Z4
+	VUNPCKHPS        Z1, Z0, Z1
+	VUNPCKLPS        Z3, Z2, Z0
+	VUNPCKHPS        Z3, Z2, Z2
+	VUNPCKLPD        Z0, Z4, Z3
+	VUNPCKHPD        Z0, Z4, Z0
+	VUNPCKLPD        Z2, Z1, Z4
+	VUNPCKHPD        Z2, Z1, Z1
+	VMULPS           winograd5AVX512Factors0_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors0_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors0_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors0_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1296(DX)
+	VMULPS           winograd5AVX512Factors1_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors1_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors1_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors1_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1376(DX)
+	VMULPS           winograd5AVX512Factors2_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors2_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors2_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors2_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1456(DX)
+	VMULPS           winograd5AVX512Factors3_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors3_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors3_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors3_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1536(DX)
+	VMULPS           winograd5AVX512Factors4_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors4_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors4_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors4_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y0
+	VADDPS           Y0, Y2, Y0
+	VEXTRACTF32X4    $0x01, Y0, X1
+	VADDPS           X1, X0, X1
+	VMOVUPS          X1, 1616(DX)
+	VMOVUPS          512(DX), Z0
+	VMOVUPS          576(DX), Z1
+	VMOVUPS          640(DX), Z2
+	VMOVUPS          704(DX), Z3
+	VUNPCKLPS        Z1, Z0, Z4
+	VUNPCKHPS        Z1, Z0, Z1
+	VUNPCKLPS        Z3, Z2, Z0
+	VUNPCKHPS        Z3, Z2, Z2
+	VUNPCKLPD        Z0, Z4, Z3
+	VUNPCKHPD        Z0, Z4, Z0
+	VUNPCKLPD        Z2, Z1, Z4
+	VUNPCKHPD        Z2, Z1, Z1
+	VMULPS           winograd5AVX512Factors0_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors0_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors0_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors0_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1312(DX)
+	VMULPS           winograd5AVX512Factors1_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors1_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors1_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors1_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1392(DX)
+	VMULPS           winograd5AVX512Factors2_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors2_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors2_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors2_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1472(DX)
+	VMULPS           winograd5AVX512Factors3_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors3_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors3_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors3_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1552(DX)
+	VMULPS           winograd5AVX512Factors4_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors4_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors4_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors4_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y0
+	VADDPS           Y0, Y2, Y0
+	VEXTRACTF32X4    $0x01, Y0, X1
+	VADDPS           X1, X0, X1
+	VMOVUPS          X1, 1632(DX)
+	VMOVUPS          768(DX), Z0
+	VMOVUPS          832(DX), Z1
+	VMOVUPS          896(DX), Z2
+	VMOVUPS          960(DX), Z3
+	VUNPCKLPS        Z1, Z0, Z4
+	VUNPCKHPS        Z1, Z0, Z1
+	VUNPCKLPS        Z3, Z2, Z0
+	VUNPCKHPS        Z3, Z2, Z2
+	VUNPCKLPD        Z0, Z4, Z3
+	VUNPCKHPD        Z0, Z4, Z0
+	VUNPCKLPD        Z2, Z1, Z4
+	VUNPCKHPD        Z2, Z1, Z1
+	VMULPS           winograd5AVX512Factors0_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors0_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors0_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors0_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1328(DX)
+	VMULPS           winograd5AVX512Factors1_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors1_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors1_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors1_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1408(DX)
+	VMULPS           winograd5AVX512Factors2_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors2_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors2_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors2_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1488(DX)
+	VMULPS           winograd5AVX512Factors3_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors3_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors3_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors3_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1568(DX)
+	VMULPS           winograd5AVX512Factors4_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors4_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors4_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors4_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y0
+	VADDPS           Y0, Y2, Y0
+	VEXTRACTF32X4    $0x01, Y0, X1
+	VADDPS           X1, X0, X1
+	VMOVUPS          X1, 1648(DX)
+	VMOVUPS          1024(DX), Z0
+	VMOVUPS          1088(DX), Z1
+	VMOVUPS          1152(DX), Z2
+	VMOVUPS          1216(DX), Z3
+	VUNPCKLPS        Z1, Z0, Z4
+	VUNPCKHPS        Z1, Z0, Z1
+	VUNPCKLPS        Z3, Z2, Z0
+	VUNPCKHPS        Z3, Z2, Z2
+	VUNPCKLPD        Z0, Z4, Z3
+	VUNPCKHPD        Z0, Z4, Z0
+	VUNPCKLPD        Z2, Z1, Z4
+	VUNPCKHPD        Z2, Z1, Z1
+	VMULPS           winograd5AVX512Factors0_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors0_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors0_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors0_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1344(DX)
+	VMULPS           winograd5AVX512Factors1_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors1_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors1_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors1_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1424(DX)
+	VMULPS           winograd5AVX512Factors2_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors2_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors2_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors2_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1504(DX)
+	VMULPS           winograd5AVX512Factors3_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors3_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors3_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors3_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y5
+	VADDPS           Y5, Y2, Y5
+	VEXTRACTF32X4    $0x01, Y5, X2
+	VADDPS           X2, X5, X2
+	VMOVUPS          X2, 1584(DX)
+	VMULPS           winograd5AVX512Factors4_0<>+0(SB), Z3, Z2
+	VFMADD231PS      winograd5AVX512Factors4_1<>+0(SB), Z0, Z2
+	VFMADD231PS      winograd5AVX512Factors4_2<>+0(SB), Z4, Z2
+	VFMADD231PS      winograd5AVX512Factors4_3<>+0(SB), Z1, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y0
+	VADDPS           Y0, Y2, Y0
+	VEXTRACTF32X4    $0x01, Y0, X1
+	VADDPS           X1, X0, X1
+	VMOVUPS          X1, 1664(DX)
+	VMOVUPS          1280(DX), X0
+	VMOVUPS          1296(DX), X1
+	VMOVUPS          1312(DX), X2
+	VMOVUPS          1328(DX), X3
+	VUNPCKLPS        X1, X0, X4
+	VUNPCKHPS        X1, X0, X1
+	VUNPCKLPS        X3, X2, X0
+	VUNPCKHPS        X3, X2, X2
+	VUNPCKLPD        X0, X4, X3
+	VUNPCKHPD        X0, X4, X0
+	VUNPCKLPD        X2, X1, X4
+	VUNPCKHPD        X2, X1, X1
+	VMOVUPS          X3, (AX)
+	VMOVUPS          X0, 100(AX)
+	VMOVUPS          X4, 200(AX)
+	VMOVUPS          X1, 300(AX)
+	VMOVUPS          1344(DX), X0
+	VMOVUPS          1360(DX), X1
+	VMOVUPS          1376(DX), X2
+	VMOVUPS          1392(DX), X3
+	VUNPCKLPS        X1, X0, X4
+	VUNPCKHPS        X1, X0, X1
+	VUNPCKLPS        X3, X2, X0
+	VUNPCKHPS        X3, X2, X2
+	VUNPCKLPD        X0, X4, X3
+	VUNPCKHPD        X0, X4, X0
+	VUNPCKLPD        X2, X1, X4
+	VUNPCKHPD        X2, X1, X1
+	VMOVUPS          X3, 16(AX)
+	VMOVUPS          X0, 116(AX)
+	VMOVUPS          X4, 216(AX)
+	VMOVUPS          X1, 316(AX)
+	VMOVUPS          1408(DX), X0
+	VMOVUPS          1424(DX), X1
+	VMOVUPS          1440(DX), X2
+	VMOVUPS          1456(DX), X3
+	VUNPCKLPS        X1, X0, X4
+	VUNPCKHPS        X1, X0, X1
+	VUNPCKLPS        X3, X2, X0
+	VUNPCKHPS        X3, X2, X2
+	VUNPCKLPD        X0, X4, X3
+	VUNPCKHPD        X0, X4, X0
+	VUNPCKLPD        X2, X1, X4
+	VUNPCKHPD        X2, X1, X1
+	VMOVUPS          X3, 32(AX)
+	VMOVUPS          X0, 132(AX)
+	VMOVUPS          X4, 232(AX)
+	VMOVUPS          X1, 332(AX)
+	VMOVUPS          1472(DX), X0
+	VMOVUPS          1488(DX), X1
+	VMOVUPS          1504(DX), X2
+	VMOVUPS          1520(DX), X3
+	VUNPCKLPS        X1, X0, X4
+	VUNPCKHPS        X1, X0, X1
+	VUNPCKLPS        X3, X2, X0
+	VUNPCKHPS        X3, X2, X2
+	VUNPCKLPD        X0, X4, X3
+	VUNPCKHPD        X0, X4, X0
+	VUNPCKLPD        X2, X1, X4
+	VUNPCKHPD        X2, X1, X1
+	VMOVUPS          X3, 48(AX)
+	VMOVUPS          X0, 148(AX)
+	VMOVUPS          X4, 248(AX)
+	VMOVUPS          X1, 348(AX)
+	VMOVUPS          1536(DX), X0
+	VMOVUPS          1552(DX), X1
+	VMOVUPS          1568(DX), X2
+	VMOVUPS          1584(DX), X3
+	VUNPCKLPS        X1, X0, X4
+	VUNPCKHPS        X1, X0, X1
+	VUNPCKLPS        X3, X2, X0
+	VUNPCKHPS        X3, X2, X2
+	VUNPCKLPD        X0, X4, X3
+	VUNPCKHPD        X0, X4, X0
+	VUNPCKLPD        X2, X1, X4
+	VUNPCKHPD        X2, X1, X1
+	VMOVUPS          X3, 64(AX)
+	VMOVUPS          X0, 164(AX)
+	VMOVUPS          X4, 264(AX)
+	VMOVUPS          X1, 364(AX)
+	VMOVUPS          1600(DX), X0
+	VMOVUPS          1616(DX), X1
+	VMOVUPS          1632(DX), X2
+	VMOVUPS          1648(DX), X3
+	VUNPCKLPS        X1, X0, X4
+	VUNPCKHPS        X1, X0, X1
+	VUNPCKLPS        X3, X2, X0
+	VUNPCKHPS        X3, X2, X2
+	VUNPCKLPD        X0, X4, X3
+	VUNPCKHPD        X0, X4, X0
+	VUNPCKLPD        X2, X1, X4
+	VUNPCKHPD        X2, X1, X1
+	VMOVUPS          X3, 80(AX)
+	VMOVUPS          X0, 180(AX)
+	VMOVUPS          X4, 280(AX)
+	VMOVUPS          X1, 380(AX)
+	VMOVUPS          1616(DX), X0
+	VMOVUPS          1632(DX), X1
+	VMOVUPS          1648(DX), X2
+	VMOVUPS          1664(DX), X3
+	VUNPCKLPS        X1, X0, X4
+	VUNPCKHPS        X1, X0, X1
+	VUNPCKLPS        X3, X2, X0
+	VUNPCKHPS        X3, X2, X2
+	VUNPCKLPD        X0, X4, X3
+	VUNPCKHPD        X0, X4, X0
+	VUNPCKLPD        X2, X1, X4
+	VUNPCKHPD        X2, X1, X1
+	VMOVUPS          X3, 84(AX)
+	VMOVUPS          X0, 184(AX)
+	VMOVUPS          X4, 284(AX)
+	VMOVUPS          X1, 384(AX)
+	ADDQ             $+256, CX
+	ADDQ             $+400, AX
+	DECQ             BX
+	JNZ              group
+	VZEROUPPER
+	RET
+
+DATA number41800000<>+0(SB)/4, $+1098907648
+DATA number41800000<>+4(SB)/4, $+1098907648
+DATA number41800000<>+8(SB)/4, $+1098907648
+DATA number41800000<>+12(SB)/4, $+1098907648
+DATA number41800000<>+16(SB)/4, $+1098907648
+DATA number41800000<>+20(SB)/4, $+1098907648
+DATA number41800000<>+24(SB)/4, $+1098907648
+DATA number41800000<>+28(SB)/4, $+1098907648
+GLOBL number41800000<>(SB), RODATA|NOPTR, $32
+
+DATA number3d800000<>+0(SB)/4, $+1031798784
+DATA number3d800000<>+4(SB)/4, $+1031798784
+DATA number3d800000<>+8(SB)/4, $+1031798784
+DATA number3d800000<>+12(SB)/4, $+1031798784
+DATA number3d800000<>+16(SB)/4, $+1031798784
+DATA number3d800000<>+20(SB)/4, $+1031798784
+DATA number3d800000<>+24(SB)/4, $+1031798784
+DATA number3d800000<>+28(SB)/4, $+1031798784
+GLOBL number3d800000<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX512Factors0_0<>+0(SB)/4, $-1082130432
+DATA winograd5AVX512Factors0_0<>+4(SB)/4, $-1082130432
+DATA winograd5AVX512Factors0_0<>+8(SB)/4, $-1082130432
+DATA winograd5AVX512Factors0_0<>+12(SB)/4, $-1082130432
+DATA winograd5AVX512Factors0_0<>+16(SB)/4, $-1082130432
+DATA winograd5AVX512Factors0_0<>+20(SB)/4, $-1082130432
+DATA winograd5AVX512Factors0_0<>+24(SB)/4, $-1082130432
+DATA winograd5AVX512Factors0_0<>+28(SB)/4, $-1082130432
+DATA winograd5AVX512Factors0_0<>+32(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_0<>+36(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_0<>+40(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_0<>+44(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_0<>+48(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_0<>+52(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_0<>+56(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_0<>+60(SB)/4, $+1010174817
+GLOBL winograd5AVX512Factors0_0<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors0_1<>+0(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_1<>+4(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_1<>+8(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_1<>+12(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_1<>+16(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_1<>+20(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_1<>+24(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_1<>+28(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_1<>+32(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_1<>+36(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_1<>+40(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_1<>+44(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_1<>+48(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_1<>+52(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_1<>+56(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_1<>+60(SB)/4, $+1060506465
+GLOBL winograd5AVX512Factors0_1<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors0_2<>+0(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_2<>+4(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_2<>+8(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_2<>+12(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_2<>+16(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_2<>+20(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_2<>+24(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_2<>+28(SB)/4, $-1100771783
+DATA winograd5AVX512Factors0_2<>+32(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_2<>+36(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_2<>+40(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_2<>+44(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_2<>+48(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_2<>+52(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_2<>+56(SB)/4, $+1060506465
+DATA winograd5AVX512Factors0_2<>+60(SB)/4, $+1060506465
+GLOBL winograd5AVX512Factors0_2<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors0_3<>+0(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_3<>+4(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_3<>+8(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_3<>+12(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_3<>+16(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_3<>+20(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_3<>+24(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_3<>+28(SB)/4, $+1010174817
+DATA winograd5AVX512Factors0_3<>+32(SB)/4, $+0
+DATA winograd5AVX512Factors0_3<>+36(SB)/4, $+0
+DATA winograd5AVX512Factors0_3<>+40(SB)/4, $+0
+DATA winograd5AVX512Factors0_3<>+44(SB)/4, $+0
+DATA winograd5AVX512Factors0_3<>+48(SB)/4, $+0
+DATA winograd5AVX512Factors0_3<>+52(SB)/4, $+0
+DATA winograd5AVX512Factors0_3<>+56(SB)/4, $+0
+DATA winograd5AVX512Factors0_3<>+60(SB)/4, $+0
+GLOBL winograd5AVX512Factors0_3<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors1_0<>+0(SB)/4, $+0
+DATA winograd5AVX512Factors1_0<>+4(SB)/4, $+0
+DATA winograd5AVX512Factors1_0<>+8(SB)/4, $+0
+DATA winograd5AVX512Factors1_0<>+12(SB)/4, $+0
+DATA winograd5AVX512Factors1_0<>+16(SB)/4, $+0
+DATA winograd5AVX512Factors1_0<>+20(SB)/4, $+0
+DATA winograd5AVX512Factors1_0<>+24(SB)/4, $+0
+DATA winograd5AVX512Factors1_0<>+28(SB)/4, $+0
+DATA winograd5AVX512Factors1_0<>+32(SB)/4, $-1128920223
+DATA winograd5AVX512Factors1_0<>+36(SB)/4, $-1128920223
+DATA winograd5AVX512Factors1_0<>+40(SB)/4, $-1128920223
+DATA winograd5AVX512Factors1_0<>+44(SB)/4, $-1128920223
+DATA winograd5AVX512Factors1_0<>+48(SB)/4, $-1128920223
+DATA winograd5AVX512Factors1_0<>+52(SB)/4, $-1128920223
+DATA winograd5AVX512Factors1_0<>+56(SB)/4, $-1128920223
+DATA winograd5AVX512Factors1_0<>+60(SB)/4, $-1128920223
+GLOBL winograd5AVX512Factors1_0<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors1_1<>+0(SB)/4, $-1100771783
+DATA winograd5AVX512Factors1_1<>+4(SB)/4, $-1100771783
+DATA winograd5AVX512Factors1_1<>+8(SB)/4, $-1100771783
+DATA winograd5AVX512Factors1_1<>+12(SB)/4, $-1100771783
+DATA winograd5AVX512Factors1_1<>+16(SB)/4, $-1100771783
+DATA winograd5AVX512Factors1_1<>+20(SB)/4, $-1100771783
+DATA winograd5AVX512Factors1_1<>+24(SB)/4, $-1100771783
+DATA winograd5AVX512Factors1_1<>+28(SB)/4, $-1100771783
+DATA winograd5AVX512Factors1_1<>+32(SB)/4, $+1052117857
+DATA winograd5AVX512Factors1_1<>+36(SB)/4, $+1052117857
+DATA winograd5AVX512Factors1_1<>+40(SB)/4, $+1052117857
+DATA winograd5AVX512Factors1_1<>+44(SB)/4, $+1052117857
+DATA winograd5AVX512Factors1_1<>+48(SB)/4, $+1052117857
+DATA winograd5AVX512Factors1_1<>+52(SB)/4, $+1052117857
+DATA winograd5AVX512Factors1_1<>+56(SB)/4, $+1052117857
+DATA winograd5AVX512Factors1_1<>+60(SB)/4, $+1052117857
+GLOBL winograd5AVX512Factors1_1<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors1_2<>+0(SB)/4, $+1046711865
+DATA winograd5AVX512Factors1_2<>+4(SB)/4, $+1046711865
+DATA winograd5AVX512Factors1_2<>+8(SB)/4, $+1046711865
+DATA winograd5AVX512Factors1_2<>+12(SB)/4, $+1046711865
+DATA winograd5AVX512Factors1_2<>+16(SB)/4, $+1046711865
+DATA winograd5AVX512Factors1_2<>+20(SB)/4, $+1046711865
+DATA winograd5AVX512Factors1_2<>+24(SB)/4, $+1046711865
+DATA winograd5AVX512Factors1_2<>+28(SB)/4, $+1046711865
+DATA winograd5AVX512Factors1_2<>+32(SB)/4, $-1095365791
+DATA winograd5AVX512Factors1_2<>+36(SB)/4, $-1095365791
+DATA winograd5AVX512Factors1_2<>+40(SB)/4, $-1095365791
+DATA winograd5AVX512Factors1_2<>+44(SB)/4, $-1095365791
+DATA winograd5AVX512Factors1_2<>+48(SB)/4, $-1095365791
+DATA winograd5AVX512Factors1_2<>+52(SB)/4, $-1095365791
+DATA winograd5AVX512Factors1_2<>+56(SB)/4, $-1095365791
+DATA winograd5AVX512Factors1_2<>+60(SB)/4, $-1095365791
+GLOBL winograd5AVX512Factors1_2<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors1_3<>+0(SB)/4, $+1018563425
+DATA winograd5AVX512Factors1_3<>+4(SB)/4, $+1018563425
+DATA winograd5AVX512Factors1_3<>+8(SB)/4, $+1018563425
+DATA winograd5AVX512Factors1_3<>+12(SB)/4, $+1018563425
+DATA winograd5AVX512Factors1_3<>+16(SB)/4, $+1018563425
+DATA winograd5AVX512Factors1_3<>+20(SB)/4, $+1018563425
+DATA winograd5AVX512Factors1_3<>+24(SB)/4, $+1018563425
+DATA winograd5AVX512Factors1_3<>+28(SB)/4, $+1018563425
+DATA winograd5AVX512Factors1_3<>+32(SB)/4, $+0
+DATA winograd5AVX512Factors1_3<>+36(SB)/4, $+0
+DATA winograd5AVX512Factors1_3<>+40(SB)/4, $+0
+DATA winograd5AVX512Factors1_3<>+44(SB)/4, $+0
+DATA winograd5AVX512Factors1_3<>+48(SB)/4, $+0
+DATA winograd5AVX512Factors1_3<>+52(SB)/4, $+0
+DATA winograd5AVX512Factors1_3<>+56(SB)/4, $+0
+DATA winograd5AVX512Factors1_3<>+60(SB)/4, $+0
+GLOBL winograd5AVX512Factors1_3<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors2_0<>+0(SB)/4, $+0
+DATA winograd5AVX512Factors2_0<>+4(SB)/4, $+0
+DATA winograd5AVX512Factors2_0<>+8(SB)/4, $+0
+DATA winograd5AVX512Factors2_0<>+12(SB)/4, $+0
+DATA winograd5AVX512Factors2_0<>+16(SB)/4, $+0
+DATA winograd5AVX512Factors2_0<>+20(SB)/4, $+0
+DATA winograd5AVX512Factors2_0<>+24(SB)/4, $+0
+DATA winograd5AVX512Factors2_0<>+28(SB)/4, $+0
+DATA winograd5AVX512Factors2_0<>+32(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_0<>+36(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_0<>+40(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_0<>+44(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_0<>+48(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_0<>+52(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_0<>+56(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_0<>+60(SB)/4, $+1026952033
+GLOBL winograd5AVX512Factors2_0<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors2_1<>+0(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_1<>+4(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_1<>+8(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_1<>+12(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_1<>+16(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_1<>+20(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_1<>+24(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_1<>+28(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_1<>+32(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_1<>+36(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_1<>+40(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_1<>+44(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_1<>+48(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_1<>+52(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_1<>+56(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_1<>+60(SB)/4, $+1043729249
+GLOBL winograd5AVX512Factors2_1<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors2_2<>+0(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_2<>+4(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_2<>+8(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_2<>+12(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_2<>+16(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_2<>+20(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_2<>+24(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_2<>+28(SB)/4, $-1100771783
+DATA winograd5AVX512Factors2_2<>+32(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_2<>+36(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_2<>+40(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_2<>+44(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_2<>+48(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_2<>+52(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_2<>+56(SB)/4, $+1043729249
+DATA winograd5AVX512Factors2_2<>+60(SB)/4, $+1043729249
+GLOBL winograd5AVX512Factors2_2<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors2_3<>+0(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_3<>+4(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_3<>+8(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_3<>+12(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_3<>+16(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_3<>+20(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_3<>+24(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_3<>+28(SB)/4, $+1026952033
+DATA winograd5AVX512Factors2_3<>+32(SB)/4, $+0
+DATA winograd5AVX512Factors2_3<>+36(SB)/4, $+0
+DATA winograd5AVX512Factors2_3<>+40(SB)/4, $+0
+DATA winograd5AVX512Factors2_3<>+44(SB)/4, $+0
+DATA winograd5AVX512Factors2_3<>+48(SB)/4, $+0
+DATA winograd5AVX512Factors2_3<>+52(SB)/4, $+0
+DATA winograd5AVX512Factors2_3<>+56(SB)/4, $+0
+DATA winograd5AVX512Factors2_3<>+60(SB)/4, $+0
+GLOBL winograd5AVX512Factors2_3<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors3_0<>+0(SB)/4, $+0
+DATA winograd5AVX512Factors3_0<>+4(SB)/4, $+0
+DATA winograd5AVX512Factors3_0<>+8(SB)/4, $+0
+DATA winograd5AVX512Factors3_0<>+12(SB)/4, $+0
+DATA winograd5AVX512Factors3_0<>+16(SB)/4, $+0
+DATA winograd5AVX512Factors3_0<>+20(SB)/4, $+0
+DATA winograd5AVX512Factors3_0<>+24(SB)/4, $+0
+DATA winograd5AVX512Factors3_0<>+28(SB)/4, $+0
+DATA winograd5AVX512Factors3_0<>+32(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_0<>+36(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_0<>+40(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_0<>+44(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_0<>+48(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_0<>+52(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_0<>+56(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_0<>+60(SB)/4, $-1112143007
+GLOBL winograd5AVX512Factors3_0<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors3_1<>+0(SB)/4, $-1100771783
+DATA winograd5AVX512Factors3_1<>+4(SB)/4, $-1100771783
+DATA winograd5AVX512Factors3_1<>+8(SB)/4, $-1100771783
+DATA winograd5AVX512Factors3_1<>+12(SB)/4, $-1100771783
+DATA winograd5AVX512Factors3_1<>+16(SB)/4, $-1100771783
+DATA winograd5AVX512Factors3_1<>+20(SB)/4, $-1100771783
+DATA winograd5AVX512Factors3_1<>+24(SB)/4, $-1100771783
+DATA winograd5AVX512Factors3_1<>+28(SB)/4, $-1100771783
+DATA winograd5AVX512Factors3_1<>+32(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_1<>+36(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_1<>+40(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_1<>+44(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_1<>+48(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_1<>+52(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_1<>+56(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_1<>+60(SB)/4, $+1035340641
+GLOBL winograd5AVX512Factors3_1<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors3_2<>+0(SB)/4, $+1046711865
+DATA winograd5AVX512Factors3_2<>+4(SB)/4, $+1046711865
+DATA winograd5AVX512Factors3_2<>+8(SB)/4, $+1046711865
+DATA winograd5AVX512Factors3_2<>+12(SB)/4, $+1046711865
+DATA winograd5AVX512Factors3_2<>+16(SB)/4, $+1046711865
+DATA winograd5AVX512Factors3_2<>+20(SB)/4, $+1046711865
+DATA winograd5AVX512Factors3_2<>+24(SB)/4, $+1046711865
+DATA winograd5AVX512Factors3_2<>+28(SB)/4, $+1046711865
+DATA winograd5AVX512Factors3_2<>+32(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_2<>+36(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_2<>+40(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_2<>+44(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_2<>+48(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_2<>+52(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_2<>+56(SB)/4, $-1112143007
+DATA winograd5AVX512Factors3_2<>+60(SB)/4, $-1112143007
+GLOBL winograd5AVX512Factors3_2<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors3_3<>+0(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_3<>+4(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_3<>+8(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_3<>+12(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_3<>+16(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_3<>+20(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_3<>+24(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_3<>+28(SB)/4, $+1035340641
+DATA winograd5AVX512Factors3_3<>+32(SB)/4, $+0
+DATA winograd5AVX512Factors3_3<>+36(SB)/4, $+0
+DATA winograd5AVX512Factors3_3<>+40(SB)/4, $+0
+DATA winograd5AVX512Factors3_3<>+44(SB)/4, $+0
+DATA winograd5AVX512Factors3_3<>+48(SB)/4, $+0
+DATA winograd5AVX512Factors3_3<>+52(SB)/4, $+0
+DATA winograd5AVX512Factors3_3<>+56(SB)/4, $+0
+DATA winograd5AVX512Factors3_3<>+60(SB)/4, $+0
+GLOBL winograd5AVX512Factors3_3<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors4_0<>+0(SB)/4, $+0
+DATA winograd5AVX512Factors4_0<>+4(SB)/4, $+0
+DATA winograd5AVX512Factors4_0<>+8(SB)/4, $+0
+DATA winograd5AVX512Factors4_0<>+12(SB)/4, $+0
+DATA winograd5AVX512Factors4_0<>+16(SB)/4, $+0
+DATA winograd5AVX512Factors4_0<>+20(SB)/4, $+0
+DATA winograd5AVX512Factors4_0<>+24(SB)/4, $+0
+DATA winograd5AVX512Factors4_0<>+28(SB)/4, $+0
+DATA winograd5AVX512Factors4_0<>+32(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_0<>+36(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_0<>+40(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_0<>+44(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_0<>+48(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_0<>+52(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_0<>+56(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_0<>+60(SB)/4, $+1043729249
+GLOBL winograd5AVX512Factors4_0<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors4_1<>+0(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_1<>+4(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_1<>+8(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_1<>+12(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_1<>+16(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_1<>+20(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_1<>+24(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_1<>+28(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_1<>+32(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_1<>+36(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_1<>+40(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_1<>+44(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_1<>+48(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_1<>+52(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_1<>+56(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_1<>+60(SB)/4, $+1026952033
+GLOBL winograd5AVX512Factors4_1<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors4_2<>+0(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_2<>+4(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_2<>+8(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_2<>+12(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_2<>+16(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_2<>+20(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_2<>+24(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_2<>+28(SB)/4, $-1100771783
+DATA winograd5AVX512Factors4_2<>+32(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_2<>+36(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_2<>+40(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_2<>+44(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_2<>+48(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_2<>+52(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_2<>+56(SB)/4, $+1026952033
+DATA winograd5AVX512Factors4_2<>+60(SB)/4, $+1026952033
+GLOBL winograd5AVX512Factors4_2<>(SB), RODATA|NOPTR, $64
+
+DATA winograd5AVX512Factors4_3<>+0(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_3<>+4(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_3<>+8(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_3<>+12(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_3<>+16(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_3<>+20(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_3<>+24(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_3<>+28(SB)/4, $+1043729249
+DATA winograd5AVX512Factors4_3<>+32(SB)/4, $+1065353216
+DATA winograd5AVX512Factors4_3<>+36(SB)/4, $+1065353216
+DATA winograd5AVX512Factors4_3<>+40(SB)/4, $+1065353216
+DATA winograd5AVX512Factors4_3<>+44(SB)/4, $+1065353216
+DATA winograd5AVX512Factors4_3<>+48(SB)/4, $+1065353216
+DATA winograd5AVX512Factors4_3<>+52(SB)/4, $+1065353216
+DATA winograd5AVX512Factors4_3<>+56(SB)/4, $+1065353216
+DATA winograd5AVX512Factors4_3<>+60(SB)/4, $+1065353216
+GLOBL winograd5AVX512Factors4_3<>(SB), RODATA|NOPTR, $64
+
 // func winogradProducts1AVX512(m *float32, u *float32, v *float32, frequencies int, panels int, rest int, channels int, strideM int, strideU int, strideV int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·winogradProducts1AVX512(SB), NOSPLIT, $0-80
@@ -8472,6 +10599,3392 @@ rest_end:
 	VZEROUPPER
 	RET
 
+// func winogradSums1x1AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums1x1AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), BX
+	MOVQ  full+32(FP), BX
+	MOVQ  add+56(FP), DI
+	TESTQ BX, BX
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	MOVQ   units+24(FP), SI
+	MOVQ   AX, R8
+
+full_unit:
+	VMOVUPS     (R8), Z1
+	VMOVUPS     (CX), Z2
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ        $+64, R8
+	ADDQ        $+64, CX
+	DECQ        SI
+	JNZ         full_unit
+	MOVQ        DX, SI
+	TESTQ       DI, DI
+	JZ          full_put
+	VADDPS      (SI), Z0, Z0
+	MOVQ        DX, SI
+
+full_put:
+	VMOVUPS Z0, (SI)
+	ADDQ    $+64, DX
+	DECQ    BX
+	JNZ     full
+
+full_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums1x2AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums1x2AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), SI
+	MOVQ  full+32(FP), SI
+	MOVQ  add+56(FP), R8
+	TESTQ SI, SI
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   units+24(FP), DI
+	MOVQ   AX, R9
+
+full_unit:
+	VMOVUPS     (R9), Z2
+	VMOVUPS     (CX), Z3
+	VFMADD231PS Z2, Z3, Z0
+	VMOVUPS     (CX)(BX*1), Z3
+	VFMADD231PS Z2, Z3, Z1
+	ADDQ        $+64, R9
+	ADDQ        $+64, CX
+	DECQ        DI
+	JNZ         full_unit
+	MOVQ        DX, DI
+	TESTQ       R8, R8
+	JZ          full_put
+	VADDPS      (DI), Z0, Z0
+	VADDPS      64(DI), Z1, Z1
+	MOVQ        DX, DI
+
+full_put:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+128, DX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), BX
+	MOVQ  add+56(FP), DI
+	TESTQ BX, BX
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	MOVQ   units+24(FP), SI
+	MOVQ   AX, R8
+
+rest_unit:
+	VMOVUPS     (R8), Z1
+	VMOVUPS     (CX), Z2
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ        $+64, R8
+	ADDQ        $+64, CX
+	DECQ        SI
+	JNZ         rest_unit
+	MOVQ        DX, SI
+	TESTQ       DI, DI
+	JZ          rest_put
+	VADDPS      (SI), Z0, Z0
+	MOVQ        DX, SI
+
+rest_put:
+	VMOVUPS Z0, (SI)
+	ADDQ    $+64, DX
+	DECQ    BX
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums1x3AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums1x3AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), SI
+	MOVQ  full+32(FP), SI
+	MOVQ  add+56(FP), R8
+	TESTQ SI, SI
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	MOVQ   units+24(FP), DI
+	MOVQ   AX, R9
+
+full_unit:
+	VMOVUPS     (R9), Z3
+	VMOVUPS     (CX), Z4
+	VFMADD231PS Z3, Z4, Z0
+	VMOVUPS     (CX)(BX*1), Z4
+	VFMADD231PS Z3, Z4, Z1
+	VMOVUPS     (CX)(BX*2), Z4
+	VFMADD231PS Z3, Z4, Z2
+	ADDQ        $+64, R9
+	ADDQ        $+64, CX
+	DECQ        DI
+	JNZ         full_unit
+	MOVQ        DX, DI
+	TESTQ       R8, R8
+	JZ          full_put
+	VADDPS      (DI), Z0, Z0
+	VADDPS      64(DI), Z1, Z1
+	VADDPS      128(DI), Z2, Z2
+	MOVQ        DX, DI
+
+full_put:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	ADDQ    $+192, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), SI
+	MOVQ  add+56(FP), R8
+	TESTQ SI, SI
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   units+24(FP), DI
+	MOVQ   AX, R9
+
+rest_unit:
+	VMOVUPS     (R9), Z2
+	VMOVUPS     (CX), Z3
+	VFMADD231PS Z2, Z3, Z0
+	VMOVUPS     (CX)(BX*1), Z3
+	VFMADD231PS Z2, Z3, Z1
+	ADDQ        $+64, R9
+	ADDQ        $+64, CX
+	DECQ        DI
+	JNZ         rest_unit
+	MOVQ        DX, DI
+	TESTQ       R8, R8
+	JZ          rest_put
+	VADDPS      (DI), Z0, Z0
+	VADDPS      64(DI), Z1, Z1
+	MOVQ        DX, DI
+
+rest_put:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    $+128, DX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums1x4AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums1x4AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Z4
+	VMOVUPS     (CX), Z5
+	VFMADD231PS Z4, Z5, Z0
+	VMOVUPS     (CX)(BX*1), Z5
+	VFMADD231PS Z4, Z5, Z1
+	VMOVUPS     (CX)(BX*2), Z5
+	VFMADD231PS Z4, Z5, Z2
+	VMOVUPS     (CX)(SI*1), Z5
+	VFMADD231PS Z4, Z5, Z3
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	VADDPS      128(R8), Z2, Z2
+	VADDPS      192(R8), Z3, Z3
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	ADDQ    $+256, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), SI
+	MOVQ  add+56(FP), R8
+	TESTQ SI, SI
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	MOVQ   units+24(FP), DI
+	MOVQ   AX, R9
+
+rest_unit:
+	VMOVUPS     (R9), Z3
+	VMOVUPS     (CX), Z4
+	VFMADD231PS Z3, Z4, Z0
+	VMOVUPS     (CX)(BX*1), Z4
+	VFMADD231PS Z3, Z4, Z1
+	VMOVUPS     (CX)(BX*2), Z4
+	VFMADD231PS Z3, Z4, Z2
+	ADDQ        $+64, R9
+	ADDQ        $+64, CX
+	DECQ        DI
+	JNZ         rest_unit
+	MOVQ        DX, DI
+	TESTQ       R8, R8
+	JZ          rest_put
+	VADDPS      (DI), Z0, Z0
+	VADDPS      64(DI), Z1, Z1
+	VADDPS      128(DI), Z2, Z2
+	MOVQ        DX, DI
+
+rest_put:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	ADDQ    $+192, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums1x5AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums1x5AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Z5
+	VMOVUPS     (CX), Z6
+	VFMADD231PS Z5, Z6, Z0
+	VMOVUPS     (CX)(BX*1), Z6
+	VFMADD231PS Z5, Z6, Z1
+	VMOVUPS     (CX)(BX*2), Z6
+	VFMADD231PS Z5, Z6, Z2
+	VMOVUPS     (CX)(SI*1), Z6
+	VFMADD231PS Z5, Z6, Z3
+	VMOVUPS     (CX)(BX*4), Z6
+	VFMADD231PS Z5, Z6, Z4
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	VADDPS      128(R8), Z2, Z2
+	VADDPS      192(R8), Z3, Z3
+	VADDPS      256(R8), Z4, Z4
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	ADDQ    $+320, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Z4
+	VMOVUPS     (CX), Z5
+	VFMADD231PS Z4, Z5, Z0
+	VMOVUPS     (CX)(BX*1), Z5
+	VFMADD231PS Z4, Z5, Z1
+	VMOVUPS     (CX)(BX*2), Z5
+	VFMADD231PS Z4, Z5, Z2
+	VMOVUPS     (CX)(SI*1), Z5
+	VFMADD231PS Z4, Z5, Z3
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	VADDPS      128(R8), Z2, Z2
+	VADDPS      192(R8), Z3, Z3
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	ADDQ    $+256, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums1x6AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums1x6AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Z6
+	VMOVUPS     (CX), Z7
+	VFMADD231PS Z6, Z7, Z0
+	VMOVUPS     (CX)(BX*1), Z7
+	VFMADD231PS Z6, Z7, Z1
+	VMOVUPS     (CX)(BX*2), Z7
+	VFMADD231PS Z6, Z7, Z2
+	VMOVUPS     (CX)(SI*1), Z7
+	VFMADD231PS Z6, Z7, Z3
+	VMOVUPS     (CX)(BX*4), Z7
+	VFMADD231PS Z6, Z7, Z4
+	VMOVUPS     (CX)(DI*1), Z7
+	VFMADD231PS Z6, Z7, Z5
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	VADDPS      256(R9), Z4, Z4
+	VADDPS      320(R9), Z5, Z5
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	VMOVUPS Z4, 256(R9)
+	VMOVUPS Z5, 320(R9)
+	ADDQ    $+384, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Z5
+	VMOVUPS     (CX), Z6
+	VFMADD231PS Z5, Z6, Z0
+	VMOVUPS     (CX)(BX*1), Z6
+	VFMADD231PS Z5, Z6, Z1
+	VMOVUPS     (CX)(BX*2), Z6
+	VFMADD231PS Z5, Z6, Z2
+	VMOVUPS     (CX)(SI*1), Z6
+	VFMADD231PS Z5, Z6, Z3
+	VMOVUPS     (CX)(BX*4), Z6
+	VFMADD231PS Z5, Z6, Z4
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	VADDPS      128(R8), Z2, Z2
+	VADDPS      192(R8), Z3, Z3
+	VADDPS      256(R8), Z4, Z4
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	ADDQ    $+320, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums2x1AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums2x1AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Z2
+	VMOVUPS     (R10)(BX*1), Z3
+	VMOVUPS     (CX), Z4
+	VFMADD231PS Z2, Z4, Z0
+	VFMADD231PS Z3, Z4, Z1
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Z0, Z0
+	ADDQ        SI, R8
+	VADDPS      (R8), Z1, Z1
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Z0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    $+64, DX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums2x2AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums2x2AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Z4
+	VMOVUPS     (R10)(BX*1), Z5
+	VMOVUPS     (CX), Z6
+	VFMADD231PS Z4, Z6, Z0
+	VFMADD231PS Z5, Z6, Z2
+	VMOVUPS     (CX)(BX*1), Z6
+	VFMADD231PS Z4, Z6, Z1
+	VFMADD231PS Z5, Z6, Z3
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	ADDQ        SI, R8
+	VADDPS      (R8), Z2, Z2
+	VADDPS      64(R8), Z3, Z3
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    $+128, DX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Z2
+	VMOVUPS     (R10)(BX*1), Z3
+	VMOVUPS     (CX), Z4
+	VFMADD231PS Z2, Z4, Z0
+	VFMADD231PS Z3, Z4, Z1
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Z0, Z0
+	ADDQ        SI, R8
+	VADDPS      (R8), Z1, Z1
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Z0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    $+64, DX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums2x3AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums2x3AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Z6
+	VMOVUPS     (R10)(BX*1), Z7
+	VMOVUPS     (CX), Z8
+	VFMADD231PS Z6, Z8, Z0
+	VFMADD231PS Z7, Z8, Z3
+	VMOVUPS     (CX)(BX*1), Z8
+	VFMADD231PS Z6, Z8, Z1
+	VFMADD231PS Z7, Z8, Z4
+	VMOVUPS     (CX)(BX*2), Z8
+	VFMADD231PS Z6, Z8, Z2
+	VFMADD231PS Z7, Z8, Z5
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	VADDPS      128(R8), Z2, Z2
+	ADDQ        SI, R8
+	VADDPS      (R8), Z3, Z3
+	VADDPS      64(R8), Z4, Z4
+	VADDPS      128(R8), Z5, Z5
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z3, (R8)
+	VMOVUPS Z4, 64(R8)
+	VMOVUPS Z5, 128(R8)
+	ADDQ    $+192, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Z4
+	VMOVUPS     (R10)(BX*1), Z5
+	VMOVUPS     (CX), Z6
+	VFMADD231PS Z4, Z6, Z0
+	VFMADD231PS Z5, Z6, Z2
+	VMOVUPS     (CX)(BX*1), Z6
+	VFMADD231PS Z4, Z6, Z1
+	VFMADD231PS Z5, Z6, Z3
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	ADDQ        SI, R8
+	VADDPS      (R8), Z2, Z2
+	VADDPS      64(R8), Z3, Z3
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    $+128, DX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums2x4AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums2x4AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Z8
+	VMOVUPS     (R11)(BX*1), Z9
+	VMOVUPS     (CX), Z10
+	VFMADD231PS Z8, Z10, Z0
+	VFMADD231PS Z9, Z10, Z4
+	VMOVUPS     (CX)(BX*1), Z10
+	VFMADD231PS Z8, Z10, Z1
+	VFMADD231PS Z9, Z10, Z5
+	VMOVUPS     (CX)(BX*2), Z10
+	VFMADD231PS Z8, Z10, Z2
+	VFMADD231PS Z9, Z10, Z6
+	VMOVUPS     (CX)(DI*1), Z10
+	VFMADD231PS Z8, Z10, Z3
+	VFMADD231PS Z9, Z10, Z7
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	ADDQ        SI, R9
+	VADDPS      (R9), Z4, Z4
+	VADDPS      64(R9), Z5, Z5
+	VADDPS      128(R9), Z6, Z6
+	VADDPS      192(R9), Z7, Z7
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    $+256, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Z6
+	VMOVUPS     (R10)(BX*1), Z7
+	VMOVUPS     (CX), Z8
+	VFMADD231PS Z6, Z8, Z0
+	VFMADD231PS Z7, Z8, Z3
+	VMOVUPS     (CX)(BX*1), Z8
+	VFMADD231PS Z6, Z8, Z1
+	VFMADD231PS Z7, Z8, Z4
+	VMOVUPS     (CX)(BX*2), Z8
+	VFMADD231PS Z6, Z8, Z2
+	VFMADD231PS Z7, Z8, Z5
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	VADDPS      128(R8), Z2, Z2
+	ADDQ        SI, R8
+	VADDPS      (R8), Z3, Z3
+	VADDPS      64(R8), Z4, Z4
+	VADDPS      128(R8), Z5, Z5
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z3, (R8)
+	VMOVUPS Z4, 64(R8)
+	VMOVUPS Z5, 128(R8)
+	ADDQ    $+192, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums2x5AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums2x5AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Z10
+	VMOVUPS     (R11)(BX*1), Z11
+	VMOVUPS     (CX), Z12
+	VFMADD231PS Z10, Z12, Z0
+	VFMADD231PS Z11, Z12, Z5
+	VMOVUPS     (CX)(BX*1), Z12
+	VFMADD231PS Z10, Z12, Z1
+	VFMADD231PS Z11, Z12, Z6
+	VMOVUPS     (CX)(BX*2), Z12
+	VFMADD231PS Z10, Z12, Z2
+	VFMADD231PS Z11, Z12, Z7
+	VMOVUPS     (CX)(DI*1), Z12
+	VFMADD231PS Z10, Z12, Z3
+	VFMADD231PS Z11, Z12, Z8
+	VMOVUPS     (CX)(BX*4), Z12
+	VFMADD231PS Z10, Z12, Z4
+	VFMADD231PS Z11, Z12, Z9
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	VADDPS      256(R9), Z4, Z4
+	ADDQ        SI, R9
+	VADDPS      (R9), Z5, Z5
+	VADDPS      64(R9), Z6, Z6
+	VADDPS      128(R9), Z7, Z7
+	VADDPS      192(R9), Z8, Z8
+	VADDPS      256(R9), Z9, Z9
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	VMOVUPS Z4, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, (R9)
+	VMOVUPS Z6, 64(R9)
+	VMOVUPS Z7, 128(R9)
+	VMOVUPS Z8, 192(R9)
+	VMOVUPS Z9, 256(R9)
+	ADDQ    $+320, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+rest_unit:
+	VMOVUPS     (R11), Z8
+	VMOVUPS     (R11)(BX*1), Z9
+	VMOVUPS     (CX), Z10
+	VFMADD231PS Z8, Z10, Z0
+	VFMADD231PS Z9, Z10, Z4
+	VMOVUPS     (CX)(BX*1), Z10
+	VFMADD231PS Z8, Z10, Z1
+	VFMADD231PS Z9, Z10, Z5
+	VMOVUPS     (CX)(BX*2), Z10
+	VFMADD231PS Z8, Z10, Z2
+	VFMADD231PS Z9, Z10, Z6
+	VMOVUPS     (CX)(DI*1), Z10
+	VFMADD231PS Z8, Z10, Z3
+	VFMADD231PS Z9, Z10, Z7
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         rest_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          rest_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	ADDQ        SI, R9
+	VADDPS      (R9), Z4, Z4
+	VADDPS      64(R9), Z5, Z5
+	VADDPS      128(R9), Z6, Z6
+	VADDPS      192(R9), Z7, Z7
+	MOVQ        DX, R9
+
+rest_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    $+256, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums2x6AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums2x6AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R9
+	MOVQ  add+56(FP), R11
+	TESTQ R9, R9
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   units+24(FP), R10
+	MOVQ   AX, R12
+
+full_unit:
+	VMOVUPS     (R12), Z12
+	VMOVUPS     (R12)(BX*1), Z13
+	VMOVUPS     (CX), Z14
+	VFMADD231PS Z12, Z14, Z0
+	VFMADD231PS Z13, Z14, Z6
+	VMOVUPS     (CX)(BX*1), Z14
+	VFMADD231PS Z12, Z14, Z1
+	VFMADD231PS Z13, Z14, Z7
+	VMOVUPS     (CX)(BX*2), Z14
+	VFMADD231PS Z12, Z14, Z2
+	VFMADD231PS Z13, Z14, Z8
+	VMOVUPS     (CX)(DI*1), Z14
+	VFMADD231PS Z12, Z14, Z3
+	VFMADD231PS Z13, Z14, Z9
+	VMOVUPS     (CX)(BX*4), Z14
+	VFMADD231PS Z12, Z14, Z4
+	VFMADD231PS Z13, Z14, Z10
+	VMOVUPS     (CX)(R8*1), Z14
+	VFMADD231PS Z12, Z14, Z5
+	VFMADD231PS Z13, Z14, Z11
+	ADDQ        $+64, R12
+	ADDQ        $+64, CX
+	DECQ        R10
+	JNZ         full_unit
+	MOVQ        DX, R10
+	TESTQ       R11, R11
+	JZ          full_put
+	VADDPS      (R10), Z0, Z0
+	VADDPS      64(R10), Z1, Z1
+	VADDPS      128(R10), Z2, Z2
+	VADDPS      192(R10), Z3, Z3
+	VADDPS      256(R10), Z4, Z4
+	VADDPS      320(R10), Z5, Z5
+	ADDQ        SI, R10
+	VADDPS      (R10), Z6, Z6
+	VADDPS      64(R10), Z7, Z7
+	VADDPS      128(R10), Z8, Z8
+	VADDPS      192(R10), Z9, Z9
+	VADDPS      256(R10), Z10, Z10
+	VADDPS      320(R10), Z11, Z11
+	MOVQ        DX, R10
+
+full_put:
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	VMOVUPS Z2, 128(R10)
+	VMOVUPS Z3, 192(R10)
+	VMOVUPS Z4, 256(R10)
+	VMOVUPS Z5, 320(R10)
+	ADDQ    SI, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	VMOVUPS Z8, 128(R10)
+	VMOVUPS Z9, 192(R10)
+	VMOVUPS Z10, 256(R10)
+	VMOVUPS Z11, 320(R10)
+	ADDQ    $+384, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R9
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+rest_unit:
+	VMOVUPS     (R11), Z10
+	VMOVUPS     (R11)(BX*1), Z11
+	VMOVUPS     (CX), Z12
+	VFMADD231PS Z10, Z12, Z0
+	VFMADD231PS Z11, Z12, Z5
+	VMOVUPS     (CX)(BX*1), Z12
+	VFMADD231PS Z10, Z12, Z1
+	VFMADD231PS Z11, Z12, Z6
+	VMOVUPS     (CX)(BX*2), Z12
+	VFMADD231PS Z10, Z12, Z2
+	VFMADD231PS Z11, Z12, Z7
+	VMOVUPS     (CX)(DI*1), Z12
+	VFMADD231PS Z10, Z12, Z3
+	VFMADD231PS Z11, Z12, Z8
+	VMOVUPS     (CX)(BX*4), Z12
+	VFMADD231PS Z10, Z12, Z4
+	VFMADD231PS Z11, Z12, Z9
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         rest_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          rest_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	VADDPS      256(R9), Z4, Z4
+	ADDQ        SI, R9
+	VADDPS      (R9), Z5, Z5
+	VADDPS      64(R9), Z6, Z6
+	VADDPS      128(R9), Z7, Z7
+	VADDPS      192(R9), Z8, Z8
+	VADDPS      256(R9), Z9, Z9
+	MOVQ        DX, R9
+
+rest_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	VMOVUPS Z4, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, (R9)
+	VMOVUPS Z6, 64(R9)
+	VMOVUPS Z7, 128(R9)
+	VMOVUPS Z8, 192(R9)
+	VMOVUPS Z9, 256(R9)
+	ADDQ    $+320, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums3x1AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums3x1AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Z3
+	VMOVUPS     (R10)(BX*1), Z4
+	VMOVUPS     (R10)(BX*2), Z5
+	VMOVUPS     (CX), Z6
+	VFMADD231PS Z3, Z6, Z0
+	VFMADD231PS Z4, Z6, Z1
+	VFMADD231PS Z5, Z6, Z2
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Z0, Z0
+	ADDQ        SI, R8
+	VADDPS      (R8), Z1, Z1
+	ADDQ        SI, R8
+	VADDPS      (R8), Z2, Z2
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Z0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    $+64, DX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums3x2AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums3x2AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Z6
+	VMOVUPS     (R10)(BX*1), Z7
+	VMOVUPS     (R10)(BX*2), Z8
+	VMOVUPS     (CX), Z9
+	VFMADD231PS Z6, Z9, Z0
+	VFMADD231PS Z7, Z9, Z2
+	VFMADD231PS Z8, Z9, Z4
+	VMOVUPS     (CX)(BX*1), Z9
+	VFMADD231PS Z6, Z9, Z1
+	VFMADD231PS Z7, Z9, Z3
+	VFMADD231PS Z8, Z9, Z5
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	ADDQ        SI, R8
+	VADDPS      (R8), Z2, Z2
+	VADDPS      64(R8), Z3, Z3
+	ADDQ        SI, R8
+	VADDPS      (R8), Z4, Z4
+	VADDPS      64(R8), Z5, Z5
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	ADDQ    $+128, DX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Z3
+	VMOVUPS     (R10)(BX*1), Z4
+	VMOVUPS     (R10)(BX*2), Z5
+	VMOVUPS     (CX), Z6
+	VFMADD231PS Z3, Z6, Z0
+	VFMADD231PS Z4, Z6, Z1
+	VFMADD231PS Z5, Z6, Z2
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Z0, Z0
+	ADDQ        SI, R8
+	VADDPS      (R8), Z1, Z1
+	ADDQ        SI, R8
+	VADDPS      (R8), Z2, Z2
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Z0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    $+64, DX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums3x3AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums3x3AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Z9
+	VMOVUPS     (R10)(BX*1), Z10
+	VMOVUPS     (R10)(BX*2), Z11
+	VMOVUPS     (CX), Z12
+	VFMADD231PS Z9, Z12, Z0
+	VFMADD231PS Z10, Z12, Z3
+	VFMADD231PS Z11, Z12, Z6
+	VMOVUPS     (CX)(BX*1), Z12
+	VFMADD231PS Z9, Z12, Z1
+	VFMADD231PS Z10, Z12, Z4
+	VFMADD231PS Z11, Z12, Z7
+	VMOVUPS     (CX)(BX*2), Z12
+	VFMADD231PS Z9, Z12, Z2
+	VFMADD231PS Z10, Z12, Z5
+	VFMADD231PS Z11, Z12, Z8
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	VADDPS      128(R8), Z2, Z2
+	ADDQ        SI, R8
+	VADDPS      (R8), Z3, Z3
+	VADDPS      64(R8), Z4, Z4
+	VADDPS      128(R8), Z5, Z5
+	ADDQ        SI, R8
+	VADDPS      (R8), Z6, Z6
+	VADDPS      64(R8), Z7, Z7
+	VADDPS      128(R8), Z8, Z8
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z3, (R8)
+	VMOVUPS Z4, 64(R8)
+	VMOVUPS Z5, 128(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	VMOVUPS Z8, 128(R8)
+	ADDQ    $+192, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Z6
+	VMOVUPS     (R10)(BX*1), Z7
+	VMOVUPS     (R10)(BX*2), Z8
+	VMOVUPS     (CX), Z9
+	VFMADD231PS Z6, Z9, Z0
+	VFMADD231PS Z7, Z9, Z2
+	VFMADD231PS Z8, Z9, Z4
+	VMOVUPS     (CX)(BX*1), Z9
+	VFMADD231PS Z6, Z9, Z1
+	VFMADD231PS Z7, Z9, Z3
+	VFMADD231PS Z8, Z9, Z5
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	ADDQ        SI, R8
+	VADDPS      (R8), Z2, Z2
+	VADDPS      64(R8), Z3, Z3
+	ADDQ        SI, R8
+	VADDPS      (R8), Z4, Z4
+	VADDPS      64(R8), Z5, Z5
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	ADDQ    $+128, DX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums3x4AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums3x4AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Z12
+	VMOVUPS     (R11)(BX*1), Z13
+	VMOVUPS     (R11)(BX*2), Z14
+	VMOVUPS     (CX), Z15
+	VFMADD231PS Z12, Z15, Z0
+	VFMADD231PS Z13, Z15, Z4
+	VFMADD231PS Z14, Z15, Z8
+	VMOVUPS     (CX)(BX*1), Z15
+	VFMADD231PS Z12, Z15, Z1
+	VFMADD231PS Z13, Z15, Z5
+	VFMADD231PS Z14, Z15, Z9
+	VMOVUPS     (CX)(BX*2), Z15
+	VFMADD231PS Z12, Z15, Z2
+	VFMADD231PS Z13, Z15, Z6
+	VFMADD231PS Z14, Z15, Z10
+	VMOVUPS     (CX)(DI*1), Z15
+	VFMADD231PS Z12, Z15, Z3
+	VFMADD231PS Z13, Z15, Z7
+	VFMADD231PS Z14, Z15, Z11
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	ADDQ        SI, R9
+	VADDPS      (R9), Z4, Z4
+	VADDPS      64(R9), Z5, Z5
+	VADDPS      128(R9), Z6, Z6
+	VADDPS      192(R9), Z7, Z7
+	ADDQ        SI, R9
+	VADDPS      (R9), Z8, Z8
+	VADDPS      64(R9), Z9, Z9
+	VADDPS      128(R9), Z10, Z10
+	VADDPS      192(R9), Z11, Z11
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, 128(R9)
+	VMOVUPS Z11, 192(R9)
+	ADDQ    $+256, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Z9
+	VMOVUPS     (R10)(BX*1), Z10
+	VMOVUPS     (R10)(BX*2), Z11
+	VMOVUPS     (CX), Z12
+	VFMADD231PS Z9, Z12, Z0
+	VFMADD231PS Z10, Z12, Z3
+	VFMADD231PS Z11, Z12, Z6
+	VMOVUPS     (CX)(BX*1), Z12
+	VFMADD231PS Z9, Z12, Z1
+	VFMADD231PS Z10, Z12, Z4
+	VFMADD231PS Z11, Z12, Z7
+	VMOVUPS     (CX)(BX*2), Z12
+	VFMADD231PS Z9, Z12, Z2
+	VFMADD231PS Z10, Z12, Z5
+	VFMADD231PS Z11, Z12, Z8
+	ADDQ        $+64, R10
+	ADDQ        $+64, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Z0, Z0
+	VADDPS      64(R8), Z1, Z1
+	VADDPS      128(R8), Z2, Z2
+	ADDQ        SI, R8
+	VADDPS      (R8), Z3, Z3
+	VADDPS      64(R8), Z4, Z4
+	VADDPS      128(R8), Z5, Z5
+	ADDQ        SI, R8
+	VADDPS      (R8), Z6, Z6
+	VADDPS      64(R8), Z7, Z7
+	VADDPS      128(R8), Z8, Z8
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z3, (R8)
+	VMOVUPS Z4, 64(R8)
+	VMOVUPS Z5, 128(R8)
+	ADDQ    SI, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	VMOVUPS Z8, 128(R8)
+	ADDQ    $+192, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums3x5AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums3x5AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Z15
+	VMOVUPS     (R11)(BX*1), Z16
+	VMOVUPS     (R11)(BX*2), Z17
+	VMOVUPS     (CX), Z18
+	VFMADD231PS Z15, Z18, Z0
+	VFMADD231PS Z16, Z18, Z5
+	VFMADD231PS Z17, Z18, Z10
+	VMOVUPS     (CX)(BX*1), Z18
+	VFMADD231PS Z15, Z18, Z1
+	VFMADD231PS Z16, Z18, Z6
+	VFMADD231PS Z17, Z18, Z11
+	VMOVUPS     (CX)(BX*2), Z18
+	VFMADD231PS Z15, Z18, Z2
+	VFMADD231PS Z16, Z18, Z7
+	VFMADD231PS Z17, Z18, Z12
+	VMOVUPS     (CX)(DI*1), Z18
+	VFMADD231PS Z15, Z18, Z3
+	VFMADD231PS Z16, Z18, Z8
+	VFMADD231PS Z17, Z18, Z13
+	VMOVUPS     (CX)(BX*4), Z18
+	VFMADD231PS Z15, Z18, Z4
+	VFMADD231PS Z16, Z18, Z9
+	VFMADD231PS Z17, Z18, Z14
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	VADDPS      256(R9), Z4, Z4
+	ADDQ        SI, R9
+	VADDPS      (R9), Z5, Z5
+	VADDPS      64(R9), Z6, Z6
+	VADDPS      128(R9), Z7, Z7
+	VADDPS      192(R9), Z8, Z8
+	VADDPS      256(R9), Z9, Z9
+	ADDQ        SI, R9
+	VADDPS      (R9), Z10, Z10
+	VADDPS      64(R9), Z11, Z11
+	VADDPS      128(R9), Z12, Z12
+	VADDPS      192(R9), Z13, Z13
+	VADDPS      256(R9), Z14, Z14
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	VMOVUPS Z4, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, (R9)
+	VMOVUPS Z6, 64(R9)
+	VMOVUPS Z7, 128(R9)
+	VMOVUPS Z8, 192(R9)
+	VMOVUPS Z9, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	VMOVUPS Z12, 128(R9)
+	VMOVUPS Z13, 192(R9)
+	VMOVUPS Z14, 256(R9)
+	ADDQ    $+320, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+rest_unit:
+	VMOVUPS     (R11), Z12
+	VMOVUPS     (R11)(BX*1), Z13
+	VMOVUPS     (R11)(BX*2), Z14
+	VMOVUPS     (CX), Z15
+	VFMADD231PS Z12, Z15, Z0
+	VFMADD231PS Z13, Z15, Z4
+	VFMADD231PS Z14, Z15, Z8
+	VMOVUPS     (CX)(BX*1), Z15
+	VFMADD231PS Z12, Z15, Z1
+	VFMADD231PS Z13, Z15, Z5
+	VFMADD231PS Z14, Z15, Z9
+	VMOVUPS     (CX)(BX*2), Z15
+	VFMADD231PS Z12, Z15, Z2
+	VFMADD231PS Z13, Z15, Z6
+	VFMADD231PS Z14, Z15, Z10
+	VMOVUPS     (CX)(DI*1), Z15
+	VFMADD231PS Z12, Z15, Z3
+	VFMADD231PS Z13, Z15, Z7
+	VFMADD231PS Z14, Z15, Z11
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         rest_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          rest_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	ADDQ        SI, R9
+	VADDPS      (R9), Z4, Z4
+	VADDPS      64(R9), Z5, Z5
+	VADDPS      128(R9), Z6, Z6
+	VADDPS      192(R9), Z7, Z7
+	ADDQ        SI, R9
+	VADDPS      (R9), Z8, Z8
+	VADDPS      64(R9), Z9, Z9
+	VADDPS      128(R9), Z10, Z10
+	VADDPS      192(R9), Z11, Z11
+	MOVQ        DX, R9
+
+rest_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, 128(R9)
+	VMOVUPS Z11, 192(R9)
+	ADDQ    $+256, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums3x6AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums3x6AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R9
+	MOVQ  add+56(FP), R11
+	TESTQ R9, R9
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	MOVQ   units+24(FP), R10
+	MOVQ   AX, R12
+
+full_unit:
+	VMOVUPS     (R12), Z18
+	VMOVUPS     (R12)(BX*1), Z19
+	VMOVUPS     (R12)(BX*2), Z20
+	VMOVUPS     (CX), Z21
+	VFMADD231PS Z18, Z21, Z0
+	VFMADD231PS Z19, Z21, Z6
+	VFMADD231PS Z20, Z21, Z12
+	VMOVUPS     (CX)(BX*1), Z21
+	VFMADD231PS Z18, Z21, Z1
+	VFMADD231PS Z19, Z21, Z7
+	VFMADD231PS Z20, Z21, Z13
+	VMOVUPS     (CX)(BX*2), Z21
+	VFMADD231PS Z18, Z21, Z2
+	VFMADD231PS Z19, Z21, Z8
+	VFMADD231PS Z20, Z21, Z14
+	VMOVUPS     (CX)(DI*1), Z21
+	VFMADD231PS Z18, Z21, Z3
+	VFMADD231PS Z19, Z21, Z9
+	VFMADD231PS Z20, Z21, Z15
+	VMOVUPS     (CX)(BX*4), Z21
+	VFMADD231PS Z18, Z21, Z4
+	VFMADD231PS Z19, Z21, Z10
+	VFMADD231PS Z20, Z21, Z16
+	VMOVUPS     (CX)(R8*1), Z21
+	VFMADD231PS Z18, Z21, Z5
+	VFMADD231PS Z19, Z21, Z11
+	VFMADD231PS Z20, Z21, Z17
+	ADDQ        $+64, R12
+	ADDQ        $+64, CX
+	DECQ        R10
+	JNZ         full_unit
+	MOVQ        DX, R10
+	TESTQ       R11, R11
+	JZ          full_put
+	VADDPS      (R10), Z0, Z0
+	VADDPS      64(R10), Z1, Z1
+	VADDPS      128(R10), Z2, Z2
+	VADDPS      192(R10), Z3, Z3
+	VADDPS      256(R10), Z4, Z4
+	VADDPS      320(R10), Z5, Z5
+	ADDQ        SI, R10
+	VADDPS      (R10), Z6, Z6
+	VADDPS      64(R10), Z7, Z7
+	VADDPS      128(R10), Z8, Z8
+	VADDPS      192(R10), Z9, Z9
+	VADDPS      256(R10), Z10, Z10
+	VADDPS      320(R10), Z11, Z11
+	ADDQ        SI, R10
+	VADDPS      (R10), Z12, Z12
+	VADDPS      64(R10), Z13, Z13
+	VADDPS      128(R10), Z14, Z14
+	VADDPS      192(R10), Z15, Z15
+	VADDPS      256(R10), Z16, Z16
+	VADDPS      320(R10), Z17, Z17
+	MOVQ        DX, R10
+
+full_put:
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	VMOVUPS Z2, 128(R10)
+	VMOVUPS Z3, 192(R10)
+	VMOVUPS Z4, 256(R10)
+	VMOVUPS Z5, 320(R10)
+	ADDQ    SI, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	VMOVUPS Z8, 128(R10)
+	VMOVUPS Z9, 192(R10)
+	VMOVUPS Z10, 256(R10)
+	VMOVUPS Z11, 320(R10)
+	ADDQ    SI, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	VMOVUPS Z14, 128(R10)
+	VMOVUPS Z15, 192(R10)
+	VMOVUPS Z16, 256(R10)
+	VMOVUPS Z17, 320(R10)
+	ADDQ    $+384, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R9
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+rest_unit:
+	VMOVUPS     (R11), Z15
+	VMOVUPS     (R11)(BX*1), Z16
+	VMOVUPS     (R11)(BX*2), Z17
+	VMOVUPS     (CX), Z18
+	VFMADD231PS Z15, Z18, Z0
+	VFMADD231PS Z16, Z18, Z5
+	VFMADD231PS Z17, Z18, Z10
+	VMOVUPS     (CX)(BX*1), Z18
+	VFMADD231PS Z15, Z18, Z1
+	VFMADD231PS Z16, Z18, Z6
+	VFMADD231PS Z17, Z18, Z11
+	VMOVUPS     (CX)(BX*2), Z18
+	VFMADD231PS Z15, Z18, Z2
+	VFMADD231PS Z16, Z18, Z7
+	VFMADD231PS Z17, Z18, Z12
+	VMOVUPS     (CX)(DI*1), Z18
+	VFMADD231PS Z15, Z18, Z3
+	VFMADD231PS Z16, Z18, Z8
+	VFMADD231PS Z17, Z18, Z13
+	VMOVUPS     (CX)(BX*4), Z18
+	VFMADD231PS Z15, Z18, Z4
+	VFMADD231PS Z16, Z18, Z9
+	VFMADD231PS Z17, Z18, Z14
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         rest_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          rest_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	VADDPS      256(R9), Z4, Z4
+	ADDQ        SI, R9
+	VADDPS      (R9), Z5, Z5
+	VADDPS      64(R9), Z6, Z6
+	VADDPS      128(R9), Z7, Z7
+	VADDPS      192(R9), Z8, Z8
+	VADDPS      256(R9), Z9, Z9
+	ADDQ        SI, R9
+	VADDPS      (R9), Z10, Z10
+	VADDPS      64(R9), Z11, Z11
+	VADDPS      128(R9), Z12, Z12
+	VADDPS      192(R9), Z13, Z13
+	VADDPS      256(R9), Z14, Z14
+	MOVQ        DX, R9
+
+rest_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	VMOVUPS Z4, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, (R9)
+	VMOVUPS Z6, 64(R9)
+	VMOVUPS Z7, 128(R9)
+	VMOVUPS Z8, 192(R9)
+	VMOVUPS Z9, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	VMOVUPS Z12, 128(R9)
+	VMOVUPS Z13, 192(R9)
+	VMOVUPS Z14, 256(R9)
+	ADDQ    $+320, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums4x1AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums4x1AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Z4
+	VMOVUPS     (R11)(BX*1), Z5
+	VMOVUPS     (R11)(BX*2), Z6
+	VMOVUPS     (R11)(DI*1), Z7
+	VMOVUPS     (CX), Z8
+	VFMADD231PS Z4, Z8, Z0
+	VFMADD231PS Z5, Z8, Z1
+	VFMADD231PS Z6, Z8, Z2
+	VFMADD231PS Z7, Z8, Z3
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Z0, Z0
+	ADDQ        SI, R9
+	VADDPS      (R9), Z1, Z1
+	ADDQ        SI, R9
+	VADDPS      (R9), Z2, Z2
+	ADDQ        SI, R9
+	VADDPS      (R9), Z3, Z3
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Z0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, (R9)
+	ADDQ    $+64, DX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums4x2AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums4x2AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Z8
+	VMOVUPS     (R11)(BX*1), Z9
+	VMOVUPS     (R11)(BX*2), Z10
+	VMOVUPS     (R11)(DI*1), Z11
+	VMOVUPS     (CX), Z12
+	VFMADD231PS Z8, Z12, Z0
+	VFMADD231PS Z9, Z12, Z2
+	VFMADD231PS Z10, Z12, Z4
+	VFMADD231PS Z11, Z12, Z6
+	VMOVUPS     (CX)(BX*1), Z12
+	VFMADD231PS Z8, Z12, Z1
+	VFMADD231PS Z9, Z12, Z3
+	VFMADD231PS Z10, Z12, Z5
+	VFMADD231PS Z11, Z12, Z7
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	ADDQ        SI, R9
+	VADDPS      (R9), Z2, Z2
+	VADDPS      64(R9), Z3, Z3
+	ADDQ        SI, R9
+	VADDPS      (R9), Z4, Z4
+	VADDPS      64(R9), Z5, Z5
+	ADDQ        SI, R9
+	VADDPS      (R9), Z6, Z6
+	VADDPS      64(R9), Z7, Z7
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, 64(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	ADDQ    $+128, DX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+rest_unit:
+	VMOVUPS     (R11), Z4
+	VMOVUPS     (R11)(BX*1), Z5
+	VMOVUPS     (R11)(BX*2), Z6
+	VMOVUPS     (R11)(DI*1), Z7
+	VMOVUPS     (CX), Z8
+	VFMADD231PS Z4, Z8, Z0
+	VFMADD231PS Z5, Z8, Z1
+	VFMADD231PS Z6, Z8, Z2
+	VFMADD231PS Z7, Z8, Z3
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         rest_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          rest_put
+	VADDPS      (R9), Z0, Z0
+	ADDQ        SI, R9
+	VADDPS      (R9), Z1, Z1
+	ADDQ        SI, R9
+	VADDPS      (R9), Z2, Z2
+	ADDQ        SI, R9
+	VADDPS      (R9), Z3, Z3
+	MOVQ        DX, R9
+
+rest_put:
+	VMOVUPS Z0, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z1, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, (R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, (R9)
+	ADDQ    $+64, DX
+	DECQ    R8
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums4x3AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums4x3AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Z12
+	VMOVUPS     (R11)(BX*1), Z13
+	VMOVUPS     (R11)(BX*2), Z14
+	VMOVUPS     (R11)(DI*1), Z15
+	VMOVUPS     (CX), Z16
+	VFMADD231PS Z12, Z16, Z0
+	VFMADD231PS Z13, Z16, Z3
+	VFMADD231PS Z14, Z16, Z6
+	VFMADD231PS Z15, Z16, Z9
+	VMOVUPS     (CX)(BX*1), Z16
+	VFMADD231PS Z12, Z16, Z1
+	VFMADD231PS Z13, Z16, Z4
+	VFMADD231PS Z14, Z16, Z7
+	VFMADD231PS Z15, Z16, Z10
+	VMOVUPS     (CX)(BX*2), Z16
+	VFMADD231PS Z12, Z16, Z2
+	VFMADD231PS Z13, Z16, Z5
+	VFMADD231PS Z14, Z16, Z8
+	VFMADD231PS Z15, Z16, Z11
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	ADDQ        SI, R9
+	VADDPS      (R9), Z3, Z3
+	VADDPS      64(R9), Z4, Z4
+	VADDPS      128(R9), Z5, Z5
+	ADDQ        SI, R9
+	VADDPS      (R9), Z6, Z6
+	VADDPS      64(R9), Z7, Z7
+	VADDPS      128(R9), Z8, Z8
+	ADDQ        SI, R9
+	VADDPS      (R9), Z9, Z9
+	VADDPS      64(R9), Z10, Z10
+	VADDPS      128(R9), Z11, Z11
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, (R9)
+	VMOVUPS Z4, 64(R9)
+	VMOVUPS Z5, 128(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	VMOVUPS Z8, 128(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z9, (R9)
+	VMOVUPS Z10, 64(R9)
+	VMOVUPS Z11, 128(R9)
+	ADDQ    $+192, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+rest_unit:
+	VMOVUPS     (R11), Z8
+	VMOVUPS     (R11)(BX*1), Z9
+	VMOVUPS     (R11)(BX*2), Z10
+	VMOVUPS     (R11)(DI*1), Z11
+	VMOVUPS     (CX), Z12
+	VFMADD231PS Z8, Z12, Z0
+	VFMADD231PS Z9, Z12, Z2
+	VFMADD231PS Z10, Z12, Z4
+	VFMADD231PS Z11, Z12, Z6
+	VMOVUPS     (CX)(BX*1), Z12
+	VFMADD231PS Z8, Z12, Z1
+	VFMADD231PS Z9, Z12, Z3
+	VFMADD231PS Z10, Z12, Z5
+	VFMADD231PS Z11, Z12, Z7
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         rest_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          rest_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	ADDQ        SI, R9
+	VADDPS      (R9), Z2, Z2
+	VADDPS      64(R9), Z3, Z3
+	ADDQ        SI, R9
+	VADDPS      (R9), Z4, Z4
+	VADDPS      64(R9), Z5, Z5
+	ADDQ        SI, R9
+	VADDPS      (R9), Z6, Z6
+	VADDPS      64(R9), Z7, Z7
+	MOVQ        DX, R9
+
+rest_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, 64(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	ADDQ    $+128, DX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums4x4AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums4x4AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Z16
+	VMOVUPS     (R11)(BX*1), Z17
+	VMOVUPS     (R11)(BX*2), Z18
+	VMOVUPS     (R11)(DI*1), Z19
+	VMOVUPS     (CX), Z20
+	VFMADD231PS Z16, Z20, Z0
+	VFMADD231PS Z17, Z20, Z4
+	VFMADD231PS Z18, Z20, Z8
+	VFMADD231PS Z19, Z20, Z12
+	VMOVUPS     (CX)(BX*1), Z20
+	VFMADD231PS Z16, Z20, Z1
+	VFMADD231PS Z17, Z20, Z5
+	VFMADD231PS Z18, Z20, Z9
+	VFMADD231PS Z19, Z20, Z13
+	VMOVUPS     (CX)(BX*2), Z20
+	VFMADD231PS Z16, Z20, Z2
+	VFMADD231PS Z17, Z20, Z6
+	VFMADD231PS Z18, Z20, Z10
+	VFMADD231PS Z19, Z20, Z14
+	VMOVUPS     (CX)(DI*1), Z20
+	VFMADD231PS Z16, Z20, Z3
+	VFMADD231PS Z17, Z20, Z7
+	VFMADD231PS Z18, Z20, Z11
+	VFMADD231PS Z19, Z20, Z15
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	ADDQ        SI, R9
+	VADDPS      (R9), Z4, Z4
+	VADDPS      64(R9), Z5, Z5
+	VADDPS      128(R9), Z6, Z6
+	VADDPS      192(R9), Z7, Z7
+	ADDQ        SI, R9
+	VADDPS      (R9), Z8, Z8
+	VADDPS      64(R9), Z9, Z9
+	VADDPS      128(R9), Z10, Z10
+	VADDPS      192(R9), Z11, Z11
+	ADDQ        SI, R9
+	VADDPS      (R9), Z12, Z12
+	VADDPS      64(R9), Z13, Z13
+	VADDPS      128(R9), Z14, Z14
+	VADDPS      192(R9), Z15, Z15
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, 128(R9)
+	VMOVUPS Z11, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	VMOVUPS Z14, 128(R9)
+	VMOVUPS Z15, 192(R9)
+	ADDQ    $+256, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+rest_unit:
+	VMOVUPS     (R11), Z12
+	VMOVUPS     (R11)(BX*1), Z13
+	VMOVUPS     (R11)(BX*2), Z14
+	VMOVUPS     (R11)(DI*1), Z15
+	VMOVUPS     (CX), Z16
+	VFMADD231PS Z12, Z16, Z0
+	VFMADD231PS Z13, Z16, Z3
+	VFMADD231PS Z14, Z16, Z6
+	VFMADD231PS Z15, Z16, Z9
+	VMOVUPS     (CX)(BX*1), Z16
+	VFMADD231PS Z12, Z16, Z1
+	VFMADD231PS Z13, Z16, Z4
+	VFMADD231PS Z14, Z16, Z7
+	VFMADD231PS Z15, Z16, Z10
+	VMOVUPS     (CX)(BX*2), Z16
+	VFMADD231PS Z12, Z16, Z2
+	VFMADD231PS Z13, Z16, Z5
+	VFMADD231PS Z14, Z16, Z8
+	VFMADD231PS Z15, Z16, Z11
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         rest_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          rest_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	ADDQ        SI, R9
+	VADDPS      (R9), Z3, Z3
+	VADDPS      64(R9), Z4, Z4
+	VADDPS      128(R9), Z5, Z5
+	ADDQ        SI, R9
+	VADDPS      (R9), Z6, Z6
+	VADDPS      64(R9), Z7, Z7
+	VADDPS      128(R9), Z8, Z8
+	ADDQ        SI, R9
+	VADDPS      (R9), Z9, Z9
+	VADDPS      64(R9), Z10, Z10
+	VADDPS      128(R9), Z11, Z11
+	MOVQ        DX, R9
+
+rest_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z3, (R9)
+	VMOVUPS Z4, 64(R9)
+	VMOVUPS Z5, 128(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	VMOVUPS Z8, 128(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z9, (R9)
+	VMOVUPS Z10, 64(R9)
+	VMOVUPS Z11, 128(R9)
+	ADDQ    $+192, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums4x5AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums4x5AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Z20
+	VMOVUPS     (R11)(BX*1), Z21
+	VMOVUPS     (R11)(BX*2), Z22
+	VMOVUPS     (R11)(DI*1), Z23
+	VMOVUPS     (CX), Z24
+	VFMADD231PS Z20, Z24, Z0
+	VFMADD231PS Z21, Z24, Z5
+	VFMADD231PS Z22, Z24, Z10
+	VFMADD231PS Z23, Z24, Z15
+	VMOVUPS     (CX)(BX*1), Z24
+	VFMADD231PS Z20, Z24, Z1
+	VFMADD231PS Z21, Z24, Z6
+	VFMADD231PS Z22, Z24, Z11
+	VFMADD231PS Z23, Z24, Z16
+	VMOVUPS     (CX)(BX*2), Z24
+	VFMADD231PS Z20, Z24, Z2
+	VFMADD231PS Z21, Z24, Z7
+	VFMADD231PS Z22, Z24, Z12
+	VFMADD231PS Z23, Z24, Z17
+	VMOVUPS     (CX)(DI*1), Z24
+	VFMADD231PS Z20, Z24, Z3
+	VFMADD231PS Z21, Z24, Z8
+	VFMADD231PS Z22, Z24, Z13
+	VFMADD231PS Z23, Z24, Z18
+	VMOVUPS     (CX)(BX*4), Z24
+	VFMADD231PS Z20, Z24, Z4
+	VFMADD231PS Z21, Z24, Z9
+	VFMADD231PS Z22, Z24, Z14
+	VFMADD231PS Z23, Z24, Z19
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	VADDPS      256(R9), Z4, Z4
+	ADDQ        SI, R9
+	VADDPS      (R9), Z5, Z5
+	VADDPS      64(R9), Z6, Z6
+	VADDPS      128(R9), Z7, Z7
+	VADDPS      192(R9), Z8, Z8
+	VADDPS      256(R9), Z9, Z9
+	ADDQ        SI, R9
+	VADDPS      (R9), Z10, Z10
+	VADDPS      64(R9), Z11, Z11
+	VADDPS      128(R9), Z12, Z12
+	VADDPS      192(R9), Z13, Z13
+	VADDPS      256(R9), Z14, Z14
+	ADDQ        SI, R9
+	VADDPS      (R9), Z15, Z15
+	VADDPS      64(R9), Z16, Z16
+	VADDPS      128(R9), Z17, Z17
+	VADDPS      192(R9), Z18, Z18
+	VADDPS      256(R9), Z19, Z19
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	VMOVUPS Z4, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, (R9)
+	VMOVUPS Z6, 64(R9)
+	VMOVUPS Z7, 128(R9)
+	VMOVUPS Z8, 192(R9)
+	VMOVUPS Z9, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	VMOVUPS Z12, 128(R9)
+	VMOVUPS Z13, 192(R9)
+	VMOVUPS Z14, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z15, (R9)
+	VMOVUPS Z16, 64(R9)
+	VMOVUPS Z17, 128(R9)
+	VMOVUPS Z18, 192(R9)
+	VMOVUPS Z19, 256(R9)
+	ADDQ    $+320, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+rest_unit:
+	VMOVUPS     (R11), Z16
+	VMOVUPS     (R11)(BX*1), Z17
+	VMOVUPS     (R11)(BX*2), Z18
+	VMOVUPS     (R11)(DI*1), Z19
+	VMOVUPS     (CX), Z20
+	VFMADD231PS Z16, Z20, Z0
+	VFMADD231PS Z17, Z20, Z4
+	VFMADD231PS Z18, Z20, Z8
+	VFMADD231PS Z19, Z20, Z12
+	VMOVUPS     (CX)(BX*1), Z20
+	VFMADD231PS Z16, Z20, Z1
+	VFMADD231PS Z17, Z20, Z5
+	VFMADD231PS Z18, Z20, Z9
+	VFMADD231PS Z19, Z20, Z13
+	VMOVUPS     (CX)(BX*2), Z20
+	VFMADD231PS Z16, Z20, Z2
+	VFMADD231PS Z17, Z20, Z6
+	VFMADD231PS Z18, Z20, Z10
+	VFMADD231PS Z19, Z20, Z14
+	VMOVUPS     (CX)(DI*1), Z20
+	VFMADD231PS Z16, Z20, Z3
+	VFMADD231PS Z17, Z20, Z7
+	VFMADD231PS Z18, Z20, Z11
+	VFMADD231PS Z19, Z20, Z15
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         rest_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          rest_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	ADDQ        SI, R9
+	VADDPS      (R9), Z4, Z4
+	VADDPS      64(R9), Z5, Z5
+	VADDPS      128(R9), Z6, Z6
+	VADDPS      192(R9), Z7, Z7
+	ADDQ        SI, R9
+	VADDPS      (R9), Z8, Z8
+	VADDPS      64(R9), Z9, Z9
+	VADDPS      128(R9), Z10, Z10
+	VADDPS      192(R9), Z11, Z11
+	ADDQ        SI, R9
+	VADDPS      (R9), Z12, Z12
+	VADDPS      64(R9), Z13, Z13
+	VADDPS      128(R9), Z14, Z14
+	VADDPS      192(R9), Z15, Z15
+	MOVQ        DX, R9
+
+rest_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, 128(R9)
+	VMOVUPS Z11, 192(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	VMOVUPS Z14, 128(R9)
+	VMOVUPS Z15, 192(R9)
+	ADDQ    $+256, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums4x6AVX512(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSums4x6AVX512(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x06, BX
+	SHLQ  $0x06, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R9
+	MOVQ  add+56(FP), R11
+	TESTQ R9, R9
+	JZ    full_end
+
+full:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	VXORPS Z20, Z20, Z20
+	VXORPS Z21, Z21, Z21
+	VXORPS Z22, Z22, Z22
+	VXORPS Z23, Z23, Z23
+	MOVQ   units+24(FP), R10
+	MOVQ   AX, R12
+
+full_unit:
+	VMOVUPS     (R12), Z24
+	VMOVUPS     (R12)(BX*1), Z25
+	VMOVUPS     (R12)(BX*2), Z26
+	VMOVUPS     (R12)(DI*1), Z27
+	VMOVUPS     (CX), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z25, Z28, Z6
+	VFMADD231PS Z26, Z28, Z12
+	VFMADD231PS Z27, Z28, Z18
+	VMOVUPS     (CX)(BX*1), Z28
+	VFMADD231PS Z24, Z28, Z1
+	VFMADD231PS Z25, Z28, Z7
+	VFMADD231PS Z26, Z28, Z13
+	VFMADD231PS Z27, Z28, Z19
+	VMOVUPS     (CX)(BX*2), Z28
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z25, Z28, Z8
+	VFMADD231PS Z26, Z28, Z14
+	VFMADD231PS Z27, Z28, Z20
+	VMOVUPS     (CX)(DI*1), Z28
+	VFMADD231PS Z24, Z28, Z3
+	VFMADD231PS Z25, Z28, Z9
+	VFMADD231PS Z26, Z28, Z15
+	VFMADD231PS Z27, Z28, Z21
+	VMOVUPS     (CX)(BX*4), Z28
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z25, Z28, Z10
+	VFMADD231PS Z26, Z28, Z16
+	VFMADD231PS Z27, Z28, Z22
+	VMOVUPS     (CX)(R8*1), Z28
+	VFMADD231PS Z24, Z28, Z5
+	VFMADD231PS Z25, Z28, Z11
+	VFMADD231PS Z26, Z28, Z17
+	VFMADD231PS Z27, Z28, Z23
+	ADDQ        $+64, R12
+	ADDQ        $+64, CX
+	DECQ        R10
+	JNZ         full_unit
+	MOVQ        DX, R10
+	TESTQ       R11, R11
+	JZ          full_put
+	VADDPS      (R10), Z0, Z0
+	VADDPS      64(R10), Z1, Z1
+	VADDPS      128(R10), Z2, Z2
+	VADDPS      192(R10), Z3, Z3
+	VADDPS      256(R10), Z4, Z4
+	VADDPS      320(R10), Z5, Z5
+	ADDQ        SI, R10
+	VADDPS      (R10), Z6, Z6
+	VADDPS      64(R10), Z7, Z7
+	VADDPS      128(R10), Z8, Z8
+	VADDPS      192(R10), Z9, Z9
+	VADDPS      256(R10), Z10, Z10
+	VADDPS      320(R10), Z11, Z11
+	ADDQ        SI, R10
+	VADDPS      (R10), Z12, Z12
+	VADDPS      64(R10), Z13, Z13
+	VADDPS      128(R10), Z14, Z14
+	VADDPS      192(R10), Z15, Z15
+	VADDPS      256(R10), Z16, Z16
+	VADDPS      320(R10), Z17, Z17
+	ADDQ        SI, R10
+	VADDPS      (R10), Z18, Z18
+	VADDPS      64(R10), Z19, Z19
+	VADDPS      128(R10), Z20, Z20
+	VADDPS      192(R10), Z21, Z21
+	VADDPS      256(R10), Z22, Z22
+	VADDPS      320(R10), Z23, Z23
+	MOVQ        DX, R10
+
+full_put:
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	VMOVUPS Z2, 128(R10)
+	VMOVUPS Z3, 192(R10)
+	VMOVUPS Z4, 256(R10)
+	VMOVUPS Z5, 320(R10)
+	ADDQ    SI, R10
+	VMOVUPS Z6, (R10)
+	VMOVUPS Z7, 64(R10)
+	VMOVUPS Z8, 128(R10)
+	VMOVUPS Z9, 192(R10)
+	VMOVUPS Z10, 256(R10)
+	VMOVUPS Z11, 320(R10)
+	ADDQ    SI, R10
+	VMOVUPS Z12, (R10)
+	VMOVUPS Z13, 64(R10)
+	VMOVUPS Z14, 128(R10)
+	VMOVUPS Z15, 192(R10)
+	VMOVUPS Z16, 256(R10)
+	VMOVUPS Z17, 320(R10)
+	ADDQ    SI, R10
+	VMOVUPS Z18, (R10)
+	VMOVUPS Z19, 64(R10)
+	VMOVUPS Z20, 128(R10)
+	VMOVUPS Z21, 192(R10)
+	VMOVUPS Z22, 256(R10)
+	VMOVUPS Z23, 320(R10)
+	ADDQ    $+384, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R9
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    rest_end
+
+rest:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	VXORPS Z15, Z15, Z15
+	VXORPS Z16, Z16, Z16
+	VXORPS Z17, Z17, Z17
+	VXORPS Z18, Z18, Z18
+	VXORPS Z19, Z19, Z19
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+rest_unit:
+	VMOVUPS     (R11), Z20
+	VMOVUPS     (R11)(BX*1), Z21
+	VMOVUPS     (R11)(BX*2), Z22
+	VMOVUPS     (R11)(DI*1), Z23
+	VMOVUPS     (CX), Z24
+	VFMADD231PS Z20, Z24, Z0
+	VFMADD231PS Z21, Z24, Z5
+	VFMADD231PS Z22, Z24, Z10
+	VFMADD231PS Z23, Z24, Z15
+	VMOVUPS     (CX)(BX*1), Z24
+	VFMADD231PS Z20, Z24, Z1
+	VFMADD231PS Z21, Z24, Z6
+	VFMADD231PS Z22, Z24, Z11
+	VFMADD231PS Z23, Z24, Z16
+	VMOVUPS     (CX)(BX*2), Z24
+	VFMADD231PS Z20, Z24, Z2
+	VFMADD231PS Z21, Z24, Z7
+	VFMADD231PS Z22, Z24, Z12
+	VFMADD231PS Z23, Z24, Z17
+	VMOVUPS     (CX)(DI*1), Z24
+	VFMADD231PS Z20, Z24, Z3
+	VFMADD231PS Z21, Z24, Z8
+	VFMADD231PS Z22, Z24, Z13
+	VFMADD231PS Z23, Z24, Z18
+	VMOVUPS     (CX)(BX*4), Z24
+	VFMADD231PS Z20, Z24, Z4
+	VFMADD231PS Z21, Z24, Z9
+	VFMADD231PS Z22, Z24, Z14
+	VFMADD231PS Z23, Z24, Z19
+	ADDQ        $+64, R11
+	ADDQ        $+64, CX
+	DECQ        R9
+	JNZ         rest_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          rest_put
+	VADDPS      (R9), Z0, Z0
+	VADDPS      64(R9), Z1, Z1
+	VADDPS      128(R9), Z2, Z2
+	VADDPS      192(R9), Z3, Z3
+	VADDPS      256(R9), Z4, Z4
+	ADDQ        SI, R9
+	VADDPS      (R9), Z5, Z5
+	VADDPS      64(R9), Z6, Z6
+	VADDPS      128(R9), Z7, Z7
+	VADDPS      192(R9), Z8, Z8
+	VADDPS      256(R9), Z9, Z9
+	ADDQ        SI, R9
+	VADDPS      (R9), Z10, Z10
+	VADDPS      64(R9), Z11, Z11
+	VADDPS      128(R9), Z12, Z12
+	VADDPS      192(R9), Z13, Z13
+	VADDPS      256(R9), Z14, Z14
+	ADDQ        SI, R9
+	VADDPS      (R9), Z15, Z15
+	VADDPS      64(R9), Z16, Z16
+	VADDPS      128(R9), Z17, Z17
+	VADDPS      192(R9), Z18, Z18
+	VADDPS      256(R9), Z19, Z19
+	MOVQ        DX, R9
+
+rest_put:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	VMOVUPS Z4, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z5, (R9)
+	VMOVUPS Z6, 64(R9)
+	VMOVUPS Z7, 128(R9)
+	VMOVUPS Z8, 192(R9)
+	VMOVUPS Z9, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	VMOVUPS Z12, 128(R9)
+	VMOVUPS Z13, 192(R9)
+	VMOVUPS Z14, 256(R9)
+	ADDQ    SI, R9
+	VMOVUPS Z15, (R9)
+	VMOVUPS Z16, 64(R9)
+	VMOVUPS Z17, 128(R9)
+	VMOVUPS Z18, 192(R9)
+	VMOVUPS Z19, 256(R9)
+	ADDQ    $+320, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
 // func winogradPixels3AVX2(v *float32, x *float32, buffer *float32, at *int, channels int, plane int, row int, stride int)
 // Requires: AVX, FMA3
 TEXT ·winogradPixels3AVX2(SB), NOSPLIT, $0-64
@@ -9802,6 +15315,722 @@ DATA signs<>+52(SB)/4, $+0
 DATA signs<>+56(SB)/4, $+0
 DATA signs<>+60(SB)/4, $+0
 GLOBL signs<>(SB), RODATA|NOPTR, $64
+
+// func winogradInputs3AVX2(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+// Requires: AVX, FMA3
+TEXT ·winogradInputs3AVX2(SB), NOSPLIT, $0-72
+	MOVQ stride+64(FP), AX
+	SHLQ $0x02, AX
+	MOVQ buffer+16(FP), CX
+	MOVQ v+0(FP), DX
+	MOVQ x+8(FP), BX
+	MOVQ row+56(FP), SI
+	SHLQ $0x02, SI
+	MOVQ channels+40(FP), DI
+
+channel:
+	MOVQ at+24(FP), R8
+	MOVQ units+32(FP), R9
+
+unit:
+	MOVQ        (R8), R10
+	LEAQ        (BX)(R10*4), R10
+	VMOVUPS     (R10), Y0
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y1
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y2
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y3
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y4
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y5
+	ADDQ        SI, R10
+	VMOVAPS     Y4, Y6
+	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
+	VFMADD231PS number40800000<>+0(SB), Y0, Y6
+	VMOVUPS     Y6, (CX)
+	VMOVAPS     Y4, Y0
+	VFMADD231PS numberc0800000<>+0(SB), Y2, Y0
+	VMOVAPS     Y3, Y6
+	VFMADD231PS numberc0800000<>+0(SB), Y1, Y6
+	VMOVAPS     Y0, Y7
+	VADDPS      Y6, Y7, Y7
+	VSUBPS      Y6, Y0, Y0
+	VMOVUPS     Y7, 32(CX)
+	VMOVUPS     Y0, 64(CX)
+	VMOVAPS     Y4, Y0
+	VSUBPS      Y2, Y0, Y0
+	VMOVAPS     Y3, Y2
+	VSUBPS      Y1, Y2, Y2
+	VMOVAPS     Y0, Y4
+	VFMADD231PS number40000000<>+0(SB), Y2, Y4
+	VFMADD231PS numberc0000000<>+0(SB), Y2, Y0
+	VMOVUPS     Y4, 96(CX)
+	VMOVUPS     Y0, 128(CX)
+	VMOVAPS     Y5, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
+	VFMADD231PS number40800000<>+0(SB), Y1, Y0
+	VMOVUPS     Y0, 160(CX)
+	VMOVUPS     (CX), Y0
+	VMOVUPS     32(CX), Y1
+	VMOVUPS     64(CX), Y2
+	VMOVUPS     96(CX), Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y1
+	VUNPCKLPS   Y3, Y2, Y0
+	VUNPCKHPS   Y3, Y2, Y2
+	VUNPCKLPD   Y0, Y4, Y3
+	VUNPCKHPD   Y0, Y4, Y0
+	VUNPCKLPD   Y2, Y1, Y4
+	VUNPCKHPD   Y2, Y1, Y1
+	VMOVUPS     128(CX), Y2
+	VMOVUPS     160(CX), Y5
+	VXORPS      Y6, Y6, Y6
+	VXORPS      Y7, Y7, Y7
+	VUNPCKLPS   Y5, Y2, Y8
+	VUNPCKHPS   Y5, Y2, Y5
+	VUNPCKLPS   Y7, Y6, Y2
+	VUNPCKHPS   Y7, Y6, Y6
+	VUNPCKLPD   Y2, Y8, Y7
+	VUNPCKHPD   Y2, Y8, Y2
+	VUNPCKLPD   Y6, Y5, Y8
+	VUNPCKHPD   Y6, Y5, Y5
+	MOVQ        DX, R10
+	VPERM2F128  $0x20, Y7, Y3, Y6
+	VPERM2F128  $0x31, Y7, Y3, Y3
+	VPERM2F128  $0x20, Y2, Y0, Y7
+	VPERM2F128  $0x31, Y2, Y0, Y0
+	VPERM2F128  $0x20, Y8, Y4, Y2
+	VPERM2F128  $0x20, Y5, Y1, Y1
+	VMOVAPS     Y3, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y4
+	VFMADD231PS number40800000<>+0(SB), Y6, Y4
+	VMOVUPS     Y4, (R10)
+	ADDQ        AX, R10
+	VMOVAPS     Y3, Y4
+	VFMADD231PS numberc0800000<>+0(SB), Y2, Y4
+	VMOVAPS     Y1, Y5
+	VFMADD231PS numberc0800000<>+0(SB), Y7, Y5
+	VMOVAPS     Y4, Y6
+	VADDPS      Y5, Y6, Y6
+	VSUBPS      Y5, Y4, Y4
+	VMOVUPS     Y6, (R10)
+	ADDQ        AX, R10
+	VMOVUPS     Y4, (R10)
+	ADDQ        AX, R10
+	VMOVAPS     Y3, Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVAPS     Y1, Y2
+	VSUBPS      Y7, Y2, Y2
+	VMOVAPS     Y3, Y4
+	VFMADD231PS number40000000<>+0(SB), Y2, Y4
+	VFMADD231PS numberc0000000<>+0(SB), Y2, Y3
+	VMOVUPS     Y4, (R10)
+	ADDQ        AX, R10
+	VMOVUPS     Y3, (R10)
+	ADDQ        AX, R10
+	VMOVAPS     Y0, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y0
+	VFMADD231PS number40800000<>+0(SB), Y7, Y0
+	VMOVUPS     Y0, (R10)
+	ADDQ        AX, R10
+	ADDQ        $0x08, R8
+	ADDQ        $+32, DX
+	SUBQ        $0x01, R9
+	JG          unit
+	MOVQ        plane+48(FP), R8
+	LEAQ        (BX)(R8*4), BX
+	DECQ        DI
+	JNZ         channel
+	VZEROUPPER
+	RET
+
+// func winogradGradients3AVX2(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+// Requires: AVX, FMA3
+TEXT ·winogradGradients3AVX2(SB), NOSPLIT, $0-72
+	MOVQ stride+64(FP), AX
+	SHLQ $0x02, AX
+	MOVQ buffer+16(FP), CX
+	MOVQ v+0(FP), DX
+	MOVQ x+8(FP), BX
+	MOVQ row+56(FP), SI
+	SHLQ $0x02, SI
+	MOVQ channels+40(FP), DI
+
+channel:
+	MOVQ at+24(FP), R8
+	MOVQ units+32(FP), R9
+
+unit:
+	MOVQ           (R8), R10
+	LEAQ           (BX)(R10*4), R10
+	MOVQ           8(R8), R11
+	LEAQ           (BX)(R11*4), R11
+	VBROADCASTF128 (R10), Y0
+	VINSERTF128    $0x01, (R11), Y0, Y0
+	ADDQ           SI, R10
+	ADDQ           SI, R11
+	VBROADCASTF128 (R10), Y1
+	VINSERTF128    $0x01, (R11), Y1, Y1
+	ADDQ           SI, R10
+	ADDQ           SI, R11
+	VBROADCASTF128 (R10), Y2
+	VINSERTF128    $0x01, (R11), Y2, Y2
+	ADDQ           SI, R10
+	ADDQ           SI, R11
+	VBROADCASTF128 (R10), Y3
+	VINSERTF128    $0x01, (R11), Y3, Y3
+	ADDQ           SI, R10
+	ADDQ           SI, R11
+	VMOVAPS        Y0, Y4
+	VMOVUPS        Y4, (CX)
+	VMOVAPS        Y0, Y4
+	VMOVAPS        Y1, Y5
+	VADDPS         Y2, Y4, Y4
+	VADDPS         Y3, Y5, Y5
+	VMOVAPS        Y4, Y6
+	VADDPS         Y5, Y6, Y6
+	VSUBPS         Y5, Y4, Y4
+	VMOVUPS        Y6, 32(CX)
+	VMOVUPS        Y4, 64(CX)
+	VMOVAPS        Y0, Y0
+	VMULPS         number40000000<>+0(SB), Y1, Y1
+	VFMADD231PS    number40800000<>+0(SB), Y2, Y0
+	VFMADD231PS    number41000000<>+0(SB), Y3, Y1
+	VMOVAPS        Y0, Y2
+	VADDPS         Y1, Y2, Y2
+	VSUBPS         Y1, Y0, Y0
+	VMOVUPS        Y2, 96(CX)
+	VMOVUPS        Y0, 128(CX)
+	VMOVUPS        Y3, 160(CX)
+	VMOVUPS        (CX), Y0
+	VMOVUPS        32(CX), Y1
+	VMOVUPS        64(CX), Y2
+	VMOVUPS        96(CX), Y3
+	VUNPCKLPS      Y1, Y0, Y4
+	VUNPCKHPS      Y1, Y0, Y1
+	VUNPCKLPS      Y3, Y2, Y0
+	VUNPCKHPS      Y3, Y2, Y2
+	VUNPCKLPD      Y0, Y4, Y3
+	VUNPCKHPD      Y0, Y4, Y0
+	VUNPCKLPD      Y2, Y1, Y4
+	VUNPCKHPD      Y2, Y1, Y1
+	VMOVUPS        128(CX), Y2
+	VMOVUPS        160(CX), Y5
+	VXORPS         Y6, Y6, Y6
+	VXORPS         Y7, Y7, Y7
+	VUNPCKLPS      Y5, Y2, Y8
+	VUNPCKHPS      Y5, Y2, Y5
+	VUNPCKLPS      Y7, Y6, Y2
+	VUNPCKHPS      Y7, Y6, Y6
+	VUNPCKLPD      Y2, Y8, Y7
+	VUNPCKHPD      Y2, Y8, Y2
+	VUNPCKLPD      Y6, Y5, Y8
+	VUNPCKHPD      Y6, Y5, Y5
+	VMOVAPS        Y3, Y6
+	VMOVUPS        Y6, (CX)
+	VMOVAPS        Y3, Y6
+	VMOVAPS        Y0, Y9
+	VADDPS         Y4, Y6, Y6
+	VADDPS         Y1, Y9, Y9
+	VMOVAPS        Y6, Y10
+	VADDPS         Y9, Y10, Y10
+	VSUBPS         Y9, Y6, Y6
+	VMOVUPS        Y10, 32(CX)
+	VMOVUPS        Y6, 64(CX)
+	VMOVAPS        Y3, Y3
+	VMULPS         number40000000<>+0(SB), Y0, Y0
+	VFMADD231PS    number40800000<>+0(SB), Y4, Y3
+	VFMADD231PS    number41000000<>+0(SB), Y1, Y0
+	VMOVAPS        Y3, Y4
+	VADDPS         Y0, Y4, Y4
+	VSUBPS         Y0, Y3, Y3
+	VMOVUPS        Y4, 96(CX)
+	VMOVUPS        Y3, 128(CX)
+	VMOVUPS        Y1, 160(CX)
+	MOVQ           DX, R10
+	VMOVAPS        Y7, Y0
+	VMOVUPS        (CX), Y1
+	VPERM2F128     $0x20, Y0, Y1, Y3
+	VMOVUPS        Y3, (R10)
+	VPERM2F128     $0x31, Y0, Y1, Y0
+	VMOVUPS        Y0, 32(R10)
+	ADDQ           AX, R10
+	VMOVAPS        Y7, Y0
+	VMOVAPS        Y2, Y1
+	VADDPS         Y8, Y0, Y0
+	VADDPS         Y5, Y1, Y1
+	VMOVAPS        Y0, Y3
+	VADDPS         Y1, Y3, Y3
+	VSUBPS         Y1, Y0, Y0
+	VMOVUPS        32(CX), Y1
+	VPERM2F128     $0x20, Y3, Y1, Y4
+	VMOVUPS        Y4, (R10)
+	VPERM2F128     $0x31, Y3, Y1, Y1
+	VMOVUPS        Y1, 32(R10)
+	ADDQ           AX, R10
+	VMOVUPS        64(CX), Y1
+	VPERM2F128     $0x20, Y0, Y1, Y3
+	VMOVUPS        Y3, (R10)
+	VPERM2F128     $0x31, Y0, Y1, Y0
+	VMOVUPS        Y0, 32(R10)
+	ADDQ           AX, R10
+	VMOVAPS        Y7, Y0
+	VMULPS         number40000000<>+0(SB), Y2, Y1
+	VFMADD231PS    number40800000<>+0(SB), Y8, Y0
+	VFMADD231PS    number41000000<>+0(SB), Y5, Y1
+	VMOVAPS        Y0, Y2
+	VADDPS         Y1, Y2, Y2
+	VSUBPS         Y1, Y0, Y0
+	VMOVUPS        96(CX), Y1
+	VPERM2F128     $0x20, Y2, Y1, Y3
+	VMOVUPS        Y3, (R10)
+	VPERM2F128     $0x31, Y2, Y1, Y1
+	VMOVUPS        Y1, 32(R10)
+	ADDQ           AX, R10
+	VMOVUPS        128(CX), Y1
+	VPERM2F128     $0x20, Y0, Y1, Y2
+	VMOVUPS        Y2, (R10)
+	VPERM2F128     $0x31, Y0, Y1, Y0
+	VMOVUPS        Y0, 32(R10)
+	ADDQ           AX, R10
+	VMOVUPS        160(CX), Y0
+	VPERM2F128     $0x20, Y5, Y0, Y1
+	VMOVUPS        Y1, (R10)
+	VPERM2F128     $0x31, Y5, Y0, Y0
+	VMOVUPS        Y0, 32(R10)
+	ADDQ           AX, R10
+	ADDQ           $0x10, R8
+	ADDQ           $+64, DX
+	SUBQ           $0x02, R9
+	JG             unit
+	SHLQ           $0x05, R9
+	ADDQ           R9, DX
+	MOVQ           plane+48(FP), R8
+	LEAQ           (BX)(R8*4), BX
+	DECQ           DI
+	JNZ            channel
+	VZEROUPPER
+	RET
+
+// func winogradFinish3AVX2(dk *float32, sums *float32, buffer *float32, groups int, stride int)
+// Requires: AVX, FMA3
+TEXT ·winogradFinish3AVX2(SB), NOSPLIT, $0-40
+	MOVQ dk+0(FP), AX
+	MOVQ sums+8(FP), CX
+	MOVQ buffer+16(FP), DX
+	MOVQ groups+24(FP), BX
+	MOVQ stride+32(FP), SI
+	SHLQ $0x02, SI
+
+group:
+	LEAQ         (CX), DI
+	VMOVUPS      (DI), Y0
+	VMULPS       number3e800000<>+0(SB), Y0, Y0
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y1
+	VMULPS       numberbe2aaaab<>+0(SB), Y1, Y1
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y2
+	VMULPS       numberbe2aaaab<>+0(SB), Y2, Y2
+	ADDQ         SI, DI
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y0, Y0
+	VMOVAPS      Y1, Y1
+	VMOVAPS      Y3, Y2
+	VMOVUPS      (DI), Y3
+	VMULPS       number3d2aaaab<>+0(SB), Y3, Y3
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y4
+	VMULPS       number3d2aaaab<>+0(SB), Y4, Y4
+	ADDQ         SI, DI
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y5, Y0, Y0
+	VFMADD231PS  number40000000<>+0(SB), Y3, Y1
+	VFMADD231PS  number40800000<>+0(SB), Y5, Y2
+	VMOVUPS      (DI), Y3
+	VMOVAPS      Y3, Y3
+	ADDQ         SI, DI
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (DX)
+	VMOVUPS      Y1, 128(DX)
+	VMOVUPS      Y2, 256(DX)
+	LEAQ         32(CX), DI
+	VMOVUPS      (DI), Y0
+	VMULPS       number3e800000<>+0(SB), Y0, Y0
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y1
+	VMULPS       numberbe2aaaab<>+0(SB), Y1, Y1
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y2
+	VMULPS       numberbe2aaaab<>+0(SB), Y2, Y2
+	ADDQ         SI, DI
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y0, Y0
+	VMOVAPS      Y1, Y1
+	VMOVAPS      Y3, Y2
+	VMOVUPS      (DI), Y3
+	VMULPS       number3d2aaaab<>+0(SB), Y3, Y3
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y4
+	VMULPS       number3d2aaaab<>+0(SB), Y4, Y4
+	ADDQ         SI, DI
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y5, Y0, Y0
+	VFMADD231PS  number40000000<>+0(SB), Y3, Y1
+	VFMADD231PS  number40800000<>+0(SB), Y5, Y2
+	VMOVUPS      (DI), Y3
+	VMOVAPS      Y3, Y3
+	ADDQ         SI, DI
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y0, 32(DX)
+	VMOVUPS      Y1, 160(DX)
+	VMOVUPS      Y2, 288(DX)
+	LEAQ         64(CX), DI
+	VMOVUPS      (DI), Y0
+	VMULPS       number3e800000<>+0(SB), Y0, Y0
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y1
+	VMULPS       numberbe2aaaab<>+0(SB), Y1, Y1
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y2
+	VMULPS       numberbe2aaaab<>+0(SB), Y2, Y2
+	ADDQ         SI, DI
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y0, Y0
+	VMOVAPS      Y1, Y1
+	VMOVAPS      Y3, Y2
+	VMOVUPS      (DI), Y3
+	VMULPS       number3d2aaaab<>+0(SB), Y3, Y3
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y4
+	VMULPS       number3d2aaaab<>+0(SB), Y4, Y4
+	ADDQ         SI, DI
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y5, Y0, Y0
+	VFMADD231PS  number40000000<>+0(SB), Y3, Y1
+	VFMADD231PS  number40800000<>+0(SB), Y5, Y2
+	VMOVUPS      (DI), Y3
+	VMOVAPS      Y3, Y3
+	ADDQ         SI, DI
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y0, 64(DX)
+	VMOVUPS      Y1, 192(DX)
+	VMOVUPS      Y2, 320(DX)
+	LEAQ         96(CX), DI
+	VMOVUPS      (DI), Y0
+	VMULPS       number3e800000<>+0(SB), Y0, Y0
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y1
+	VMULPS       numberbe2aaaab<>+0(SB), Y1, Y1
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y2
+	VMULPS       numberbe2aaaab<>+0(SB), Y2, Y2
+	ADDQ         SI, DI
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y0, Y0
+	VMOVAPS      Y1, Y1
+	VMOVAPS      Y3, Y2
+	VMOVUPS      (DI), Y3
+	VMULPS       number3d2aaaab<>+0(SB), Y3, Y3
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y4
+	VMULPS       number3d2aaaab<>+0(SB), Y4, Y4
+	ADDQ         SI, DI
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y5, Y0, Y0
+	VFMADD231PS  number40000000<>+0(SB), Y3, Y1
+	VFMADD231PS  number40800000<>+0(SB), Y5, Y2
+	VMOVUPS      (DI), Y3
+	VMOVAPS      Y3, Y3
+	ADDQ         SI, DI
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y0, 96(DX)
+	VMOVUPS      Y1, 224(DX)
+	VMOVUPS      Y2, 352(DX)
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      96(DX), Y3
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y1
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPD    Y0, Y4, Y3
+	VUNPCKHPD    Y0, Y4, Y0
+	VUNPCKLPD    Y2, Y1, Y4
+	VUNPCKHPD    Y2, Y1, Y1
+	VMULPS       winograd3AVX2Factors0_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd3AVX2Factors0_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd3AVX2Factors0_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd3AVX2Factors0_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 384(DX)
+	VMULPS       winograd3AVX2Factors1_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd3AVX2Factors1_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd3AVX2Factors1_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd3AVX2Factors1_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 432(DX)
+	VMULPS       winograd3AVX2Factors2_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd3AVX2Factors2_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd3AVX2Factors2_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd3AVX2Factors2_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X0
+	VMOVUPS      X0, 480(DX)
+	VMOVUPS      128(DX), Y0
+	VMOVUPS      160(DX), Y1
+	VMOVUPS      192(DX), Y2
+	VMOVUPS      224(DX), Y3
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y1
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPD    Y0, Y4, Y3
+	VUNPCKHPD    Y0, Y4, Y0
+	VUNPCKLPD    Y2, Y1, Y4
+	VUNPCKHPD    Y2, Y1, Y1
+	VMULPS       winograd3AVX2Factors0_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd3AVX2Factors0_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd3AVX2Factors0_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd3AVX2Factors0_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 400(DX)
+	VMULPS       winograd3AVX2Factors1_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd3AVX2Factors1_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd3AVX2Factors1_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd3AVX2Factors1_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 448(DX)
+	VMULPS       winograd3AVX2Factors2_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd3AVX2Factors2_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd3AVX2Factors2_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd3AVX2Factors2_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X0
+	VMOVUPS      X0, 496(DX)
+	VMOVUPS      256(DX), Y0
+	VMOVUPS      288(DX), Y1
+	VMOVUPS      320(DX), Y2
+	VMOVUPS      352(DX), Y3
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y1
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPD    Y0, Y4, Y3
+	VUNPCKHPD    Y0, Y4, Y0
+	VUNPCKLPD    Y2, Y1, Y4
+	VUNPCKHPD    Y2, Y1, Y1
+	VMULPS       winograd3AVX2Factors0_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd3AVX2Factors0_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd3AVX2Factors0_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd3AVX2Factors0_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 416(DX)
+	VMULPS       winograd3AVX2Factors1_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd3AVX2Factors1_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd3AVX2Factors1_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd3AVX2Factors1_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 464(DX)
+	VMULPS       winograd3AVX2Factors2_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd3AVX2Factors2_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd3AVX2Factors2_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd3AVX2Factors2_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X0
+	VMOVUPS      X0, 512(DX)
+	VMOVUPS      384(DX), X0
+	VMOVUPS      400(DX), X1
+	VMOVUPS      416(DX), X2
+	VMOVUPS      432(DX), X3
+	VUNPCKLPS    X1, X0, X4
+	VUNPCKHPS    X1, X0, X1
+	VUNPCKLPS    X3, X2, X0
+	VUNPCKHPS    X3, X2, X2
+	VUNPCKLPD    X0, X4, X3
+	VUNPCKHPD    X0, X4, X0
+	VUNPCKLPD    X2, X1, X4
+	VUNPCKHPD    X2, X1, X1
+	VMOVUPS      X3, (AX)
+	VMOVUPS      X0, 36(AX)
+	VMOVUPS      X4, 72(AX)
+	VMOVUPS      X1, 108(AX)
+	VMOVUPS      448(DX), X0
+	VMOVUPS      464(DX), X1
+	VMOVUPS      480(DX), X2
+	VMOVUPS      496(DX), X3
+	VUNPCKLPS    X1, X0, X4
+	VUNPCKHPS    X1, X0, X1
+	VUNPCKLPS    X3, X2, X0
+	VUNPCKHPS    X3, X2, X2
+	VUNPCKLPD    X0, X4, X3
+	VUNPCKHPD    X0, X4, X0
+	VUNPCKLPD    X2, X1, X4
+	VUNPCKHPD    X2, X1, X1
+	VMOVUPS      X3, 16(AX)
+	VMOVUPS      X0, 52(AX)
+	VMOVUPS      X4, 88(AX)
+	VMOVUPS      X1, 124(AX)
+	VMOVUPS      464(DX), X0
+	VMOVUPS      480(DX), X1
+	VMOVUPS      496(DX), X2
+	VMOVUPS      512(DX), X3
+	VUNPCKLPS    X1, X0, X4
+	VUNPCKHPS    X1, X0, X1
+	VUNPCKLPS    X3, X2, X0
+	VUNPCKHPS    X3, X2, X2
+	VUNPCKLPD    X0, X4, X3
+	VUNPCKHPD    X0, X4, X0
+	VUNPCKLPD    X2, X1, X4
+	VUNPCKHPD    X2, X1, X1
+	VMOVUPS      X3, 20(AX)
+	VMOVUPS      X0, 56(AX)
+	VMOVUPS      X4, 92(AX)
+	VMOVUPS      X1, 128(AX)
+	ADDQ         $+128, CX
+	ADDQ         $+144, AX
+	DECQ         BX
+	JNZ          group
+	VZEROUPPER
+	RET
+
+DATA winograd3AVX2Factors0_0<>+0(SB)/4, $+1048576000
+DATA winograd3AVX2Factors0_0<>+4(SB)/4, $+1048576000
+DATA winograd3AVX2Factors0_0<>+8(SB)/4, $+1048576000
+DATA winograd3AVX2Factors0_0<>+12(SB)/4, $+1048576000
+DATA winograd3AVX2Factors0_0<>+16(SB)/4, $+1026206379
+DATA winograd3AVX2Factors0_0<>+20(SB)/4, $+1026206379
+DATA winograd3AVX2Factors0_0<>+24(SB)/4, $+1026206379
+DATA winograd3AVX2Factors0_0<>+28(SB)/4, $+1026206379
+GLOBL winograd3AVX2Factors0_0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors0_1<>+0(SB)/4, $-1104500053
+DATA winograd3AVX2Factors0_1<>+4(SB)/4, $-1104500053
+DATA winograd3AVX2Factors0_1<>+8(SB)/4, $-1104500053
+DATA winograd3AVX2Factors0_1<>+12(SB)/4, $-1104500053
+DATA winograd3AVX2Factors0_1<>+16(SB)/4, $+0
+DATA winograd3AVX2Factors0_1<>+20(SB)/4, $+0
+DATA winograd3AVX2Factors0_1<>+24(SB)/4, $+0
+DATA winograd3AVX2Factors0_1<>+28(SB)/4, $+0
+GLOBL winograd3AVX2Factors0_1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors0_2<>+0(SB)/4, $-1104500053
+DATA winograd3AVX2Factors0_2<>+4(SB)/4, $-1104500053
+DATA winograd3AVX2Factors0_2<>+8(SB)/4, $-1104500053
+DATA winograd3AVX2Factors0_2<>+12(SB)/4, $-1104500053
+DATA winograd3AVX2Factors0_2<>+16(SB)/4, $+0
+DATA winograd3AVX2Factors0_2<>+20(SB)/4, $+0
+DATA winograd3AVX2Factors0_2<>+24(SB)/4, $+0
+DATA winograd3AVX2Factors0_2<>+28(SB)/4, $+0
+GLOBL winograd3AVX2Factors0_2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors0_3<>+0(SB)/4, $+1026206379
+DATA winograd3AVX2Factors0_3<>+4(SB)/4, $+1026206379
+DATA winograd3AVX2Factors0_3<>+8(SB)/4, $+1026206379
+DATA winograd3AVX2Factors0_3<>+12(SB)/4, $+1026206379
+DATA winograd3AVX2Factors0_3<>+16(SB)/4, $+0
+DATA winograd3AVX2Factors0_3<>+20(SB)/4, $+0
+DATA winograd3AVX2Factors0_3<>+24(SB)/4, $+0
+DATA winograd3AVX2Factors0_3<>+28(SB)/4, $+0
+GLOBL winograd3AVX2Factors0_3<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors1_0<>+0(SB)/4, $+0
+DATA winograd3AVX2Factors1_0<>+4(SB)/4, $+0
+DATA winograd3AVX2Factors1_0<>+8(SB)/4, $+0
+DATA winograd3AVX2Factors1_0<>+12(SB)/4, $+0
+DATA winograd3AVX2Factors1_0<>+16(SB)/4, $-1112888661
+DATA winograd3AVX2Factors1_0<>+20(SB)/4, $-1112888661
+DATA winograd3AVX2Factors1_0<>+24(SB)/4, $-1112888661
+DATA winograd3AVX2Factors1_0<>+28(SB)/4, $-1112888661
+GLOBL winograd3AVX2Factors1_0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors1_1<>+0(SB)/4, $-1104500053
+DATA winograd3AVX2Factors1_1<>+4(SB)/4, $-1104500053
+DATA winograd3AVX2Factors1_1<>+8(SB)/4, $-1104500053
+DATA winograd3AVX2Factors1_1<>+12(SB)/4, $-1104500053
+DATA winograd3AVX2Factors1_1<>+16(SB)/4, $+0
+DATA winograd3AVX2Factors1_1<>+20(SB)/4, $+0
+DATA winograd3AVX2Factors1_1<>+24(SB)/4, $+0
+DATA winograd3AVX2Factors1_1<>+28(SB)/4, $+0
+GLOBL winograd3AVX2Factors1_1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors1_2<>+0(SB)/4, $+1042983595
+DATA winograd3AVX2Factors1_2<>+4(SB)/4, $+1042983595
+DATA winograd3AVX2Factors1_2<>+8(SB)/4, $+1042983595
+DATA winograd3AVX2Factors1_2<>+12(SB)/4, $+1042983595
+DATA winograd3AVX2Factors1_2<>+16(SB)/4, $+0
+DATA winograd3AVX2Factors1_2<>+20(SB)/4, $+0
+DATA winograd3AVX2Factors1_2<>+24(SB)/4, $+0
+DATA winograd3AVX2Factors1_2<>+28(SB)/4, $+0
+GLOBL winograd3AVX2Factors1_2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors1_3<>+0(SB)/4, $+1034594987
+DATA winograd3AVX2Factors1_3<>+4(SB)/4, $+1034594987
+DATA winograd3AVX2Factors1_3<>+8(SB)/4, $+1034594987
+DATA winograd3AVX2Factors1_3<>+12(SB)/4, $+1034594987
+DATA winograd3AVX2Factors1_3<>+16(SB)/4, $+0
+DATA winograd3AVX2Factors1_3<>+20(SB)/4, $+0
+DATA winograd3AVX2Factors1_3<>+24(SB)/4, $+0
+DATA winograd3AVX2Factors1_3<>+28(SB)/4, $+0
+GLOBL winograd3AVX2Factors1_3<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors2_0<>+0(SB)/4, $+0
+DATA winograd3AVX2Factors2_0<>+4(SB)/4, $+0
+DATA winograd3AVX2Factors2_0<>+8(SB)/4, $+0
+DATA winograd3AVX2Factors2_0<>+12(SB)/4, $+0
+DATA winograd3AVX2Factors2_0<>+16(SB)/4, $+1042983595
+DATA winograd3AVX2Factors2_0<>+20(SB)/4, $+1042983595
+DATA winograd3AVX2Factors2_0<>+24(SB)/4, $+1042983595
+DATA winograd3AVX2Factors2_0<>+28(SB)/4, $+1042983595
+GLOBL winograd3AVX2Factors2_0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors2_1<>+0(SB)/4, $-1104500053
+DATA winograd3AVX2Factors2_1<>+4(SB)/4, $-1104500053
+DATA winograd3AVX2Factors2_1<>+8(SB)/4, $-1104500053
+DATA winograd3AVX2Factors2_1<>+12(SB)/4, $-1104500053
+DATA winograd3AVX2Factors2_1<>+16(SB)/4, $+1065353216
+DATA winograd3AVX2Factors2_1<>+20(SB)/4, $+1065353216
+DATA winograd3AVX2Factors2_1<>+24(SB)/4, $+1065353216
+DATA winograd3AVX2Factors2_1<>+28(SB)/4, $+1065353216
+GLOBL winograd3AVX2Factors2_1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors2_2<>+0(SB)/4, $-1104500053
+DATA winograd3AVX2Factors2_2<>+4(SB)/4, $-1104500053
+DATA winograd3AVX2Factors2_2<>+8(SB)/4, $-1104500053
+DATA winograd3AVX2Factors2_2<>+12(SB)/4, $-1104500053
+DATA winograd3AVX2Factors2_2<>+16(SB)/4, $+0
+DATA winograd3AVX2Factors2_2<>+20(SB)/4, $+0
+DATA winograd3AVX2Factors2_2<>+24(SB)/4, $+0
+DATA winograd3AVX2Factors2_2<>+28(SB)/4, $+0
+GLOBL winograd3AVX2Factors2_2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd3AVX2Factors2_3<>+0(SB)/4, $+1042983595
+DATA winograd3AVX2Factors2_3<>+4(SB)/4, $+1042983595
+DATA winograd3AVX2Factors2_3<>+8(SB)/4, $+1042983595
+DATA winograd3AVX2Factors2_3<>+12(SB)/4, $+1042983595
+DATA winograd3AVX2Factors2_3<>+16(SB)/4, $+0
+DATA winograd3AVX2Factors2_3<>+20(SB)/4, $+0
+DATA winograd3AVX2Factors2_3<>+24(SB)/4, $+0
+DATA winograd3AVX2Factors2_3<>+28(SB)/4, $+0
+GLOBL winograd3AVX2Factors2_3<>(SB), RODATA|NOPTR, $32
 
 // func winogradPixels5AVX2(v *float32, x *float32, buffer *float32, at *int, channels int, plane int, row int, stride int)
 // Requires: AVX, FMA3
@@ -12264,6 +18493,1157 @@ channel:
 	VZEROUPPER
 	RET
 
+// func winogradInputs5AVX2(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+// Requires: AVX, FMA3
+TEXT ·winogradInputs5AVX2(SB), NOSPLIT, $0-72
+	MOVQ stride+64(FP), AX
+	SHLQ $0x02, AX
+	MOVQ buffer+16(FP), CX
+	MOVQ v+0(FP), DX
+	MOVQ x+8(FP), BX
+	MOVQ row+56(FP), SI
+	SHLQ $0x02, SI
+	MOVQ channels+40(FP), DI
+
+channel:
+	MOVQ at+24(FP), R8
+	MOVQ units+32(FP), R9
+
+unit:
+	MOVQ        (R8), R10
+	LEAQ        (BX)(R10*4), R10
+	VMOVUPS     (R10), Y0
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y1
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y2
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y3
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y4
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y5
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y6
+	ADDQ        SI, R10
+	VMOVUPS     (R10), Y7
+	ADDQ        SI, R10
+	VMOVAPS     Y6, Y8
+	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y8
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y8
+	VSUBPS      Y0, Y8, Y8
+	VMOVUPS     Y8, (CX)
+	VMOVAPS     Y6, Y0
+	VFMADD231PS numberc0880000<>+0(SB), Y4, Y0
+	VADDPS      Y2, Y0, Y0
+	VMOVAPS     Y5, Y8
+	VFMADD231PS numberc0880000<>+0(SB), Y3, Y8
+	VADDPS      Y1, Y8, Y8
+	VMOVAPS     Y0, Y9
+	VADDPS      Y8, Y9, Y9
+	VSUBPS      Y8, Y0, Y0
+	VMOVUPS     Y9, 32(CX)
+	VMOVUPS     Y0, 64(CX)
+	VMOVAPS     Y6, Y0
+	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
+	VFMADD231PS number3e800000<>+0(SB), Y2, Y0
+	VMOVAPS     Y5, Y8
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
+	VFMADD231PS number3e800000<>+0(SB), Y1, Y8
+	VMOVAPS     Y0, Y9
+	VFMADD231PS number40000000<>+0(SB), Y8, Y9
+	VFMADD231PS numberc0000000<>+0(SB), Y8, Y0
+	VMOVUPS     Y9, 96(CX)
+	VMOVUPS     Y0, 128(CX)
+	VMOVAPS     Y6, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
+	VFMADD231PS number40800000<>+0(SB), Y2, Y0
+	VMOVAPS     Y5, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
+	VFMADD231PS number40800000<>+0(SB), Y1, Y2
+	VMOVAPS     Y0, Y4
+	VFMADD231PS number3f000000<>+0(SB), Y2, Y4
+	VFMADD231PS numberbf000000<>+0(SB), Y2, Y0
+	VMOVUPS     Y4, 160(CX)
+	VMOVUPS     Y0, 192(CX)
+	VMOVAPS     Y7, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y3, Y0
+	VSUBPS      Y1, Y0, Y0
+	VMOVUPS     Y0, 224(CX)
+	VMOVUPS     (CX), Y0
+	VMOVUPS     32(CX), Y1
+	VMOVUPS     64(CX), Y2
+	VMOVUPS     96(CX), Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y1
+	VUNPCKLPS   Y3, Y2, Y0
+	VUNPCKHPS   Y3, Y2, Y2
+	VUNPCKLPD   Y0, Y4, Y3
+	VUNPCKHPD   Y0, Y4, Y0
+	VUNPCKLPD   Y2, Y1, Y4
+	VUNPCKHPD   Y2, Y1, Y1
+	VMOVUPS     128(CX), Y2
+	VMOVUPS     160(CX), Y5
+	VMOVUPS     192(CX), Y6
+	VMOVUPS     224(CX), Y7
+	VUNPCKLPS   Y5, Y2, Y8
+	VUNPCKHPS   Y5, Y2, Y5
+	VUNPCKLPS   Y7, Y6, Y2
+	VUNPCKHPS   Y7, Y6, Y6
+	VUNPCKLPD   Y2, Y8, Y7
+	VUNPCKHPD   Y2, Y8, Y2
+	VUNPCKLPD   Y6, Y5, Y8
+	VUNPCKHPD   Y6, Y5, Y5
+	MOVQ        DX, R10
+	VPERM2F128  $0x20, Y7, Y3, Y6
+	VPERM2F128  $0x31, Y7, Y3, Y3
+	VPERM2F128  $0x20, Y2, Y0, Y7
+	VPERM2F128  $0x31, Y2, Y0, Y0
+	VPERM2F128  $0x20, Y8, Y4, Y2
+	VPERM2F128  $0x31, Y8, Y4, Y4
+	VPERM2F128  $0x20, Y5, Y1, Y8
+	VPERM2F128  $0x31, Y5, Y1, Y1
+	VMOVAPS     Y4, Y5
+	VFMADD231PS numberc0a80000<>+0(SB), Y3, Y5
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y5
+	VSUBPS      Y6, Y5, Y5
+	VMOVUPS     Y5, (R10)
+	ADDQ        AX, R10
+	VMOVAPS     Y4, Y5
+	VFMADD231PS numberc0880000<>+0(SB), Y3, Y5
+	VADDPS      Y2, Y5, Y5
+	VMOVAPS     Y0, Y6
+	VFMADD231PS numberc0880000<>+0(SB), Y8, Y6
+	VADDPS      Y7, Y6, Y6
+	VMOVAPS     Y5, Y9
+	VADDPS      Y6, Y9, Y9
+	VSUBPS      Y6, Y5, Y5
+	VMOVUPS     Y9, (R10)
+	ADDQ        AX, R10
+	VMOVUPS     Y5, (R10)
+	ADDQ        AX, R10
+	VMOVAPS     Y4, Y5
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y5
+	VFMADD231PS number3e800000<>+0(SB), Y2, Y5
+	VMOVAPS     Y0, Y6
+	VFMADD231PS numberbfa00000<>+0(SB), Y8, Y6
+	VFMADD231PS number3e800000<>+0(SB), Y7, Y6
+	VMOVAPS     Y5, Y9
+	VFMADD231PS number40000000<>+0(SB), Y6, Y9
+	VFMADD231PS numberc0000000<>+0(SB), Y6, Y5
+	VMOVUPS     Y9, (R10)
+	ADDQ        AX, R10
+	VMOVUPS     Y5, (R10)
+	ADDQ        AX, R10
+	VMOVAPS     Y4, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y4
+	VFMADD231PS number40800000<>+0(SB), Y2, Y4
+	VMOVAPS     Y0, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y8, Y2
+	VFMADD231PS number40800000<>+0(SB), Y7, Y2
+	VMOVAPS     Y4, Y3
+	VFMADD231PS number3f000000<>+0(SB), Y2, Y3
+	VFMADD231PS numberbf000000<>+0(SB), Y2, Y4
+	VMOVUPS     Y3, (R10)
+	ADDQ        AX, R10
+	VMOVUPS     Y4, (R10)
+	ADDQ        AX, R10
+	VMOVAPS     Y1, Y1
+	VFMADD231PS numberc0a80000<>+0(SB), Y0, Y1
+	VFMADD231PS number40a80000<>+0(SB), Y8, Y1
+	VSUBPS      Y7, Y1, Y1
+	VMOVUPS     Y1, (R10)
+	ADDQ        AX, R10
+	ADDQ        $0x08, R8
+	ADDQ        $+32, DX
+	SUBQ        $0x01, R9
+	JG          unit
+	MOVQ        plane+48(FP), R8
+	LEAQ        (BX)(R8*4), BX
+	DECQ        DI
+	JNZ         channel
+	VZEROUPPER
+	RET
+
+// func winogradGradients5AVX2(v *float32, x *float32, buffer *float32, at *int, units int, channels int, plane int, row int, stride int)
+// Requires: AVX, FMA3
+TEXT ·winogradGradients5AVX2(SB), NOSPLIT, $0-72
+	MOVQ stride+64(FP), AX
+	SHLQ $0x02, AX
+	MOVQ buffer+16(FP), CX
+	MOVQ v+0(FP), DX
+	MOVQ x+8(FP), BX
+	MOVQ row+56(FP), SI
+	SHLQ $0x02, SI
+	MOVQ channels+40(FP), DI
+
+channel:
+	MOVQ at+24(FP), R8
+	MOVQ units+32(FP), R9
+
+unit:
+	MOVQ           (R8), R10
+	LEAQ           (BX)(R10*4), R10
+	MOVQ           8(R8), R11
+	LEAQ           (BX)(R11*4), R11
+	VBROADCASTF128 (R10), Y0
+	VINSERTF128    $0x01, (R11), Y0, Y0
+	ADDQ           SI, R10
+	ADDQ           SI, R11
+	VBROADCASTF128 (R10), Y1
+	VINSERTF128    $0x01, (R11), Y1, Y1
+	ADDQ           SI, R10
+	ADDQ           SI, R11
+	VBROADCASTF128 (R10), Y2
+	VINSERTF128    $0x01, (R11), Y2, Y2
+	ADDQ           SI, R10
+	ADDQ           SI, R11
+	VBROADCASTF128 (R10), Y3
+	VINSERTF128    $0x01, (R11), Y3, Y3
+	ADDQ           SI, R10
+	ADDQ           SI, R11
+	VMOVAPS        Y0, Y4
+	VMOVUPS        Y4, (CX)
+	VMOVAPS        Y0, Y4
+	VMOVAPS        Y1, Y5
+	VADDPS         Y2, Y4, Y4
+	VADDPS         Y3, Y5, Y5
+	VMOVAPS        Y4, Y6
+	VADDPS         Y5, Y6, Y6
+	VSUBPS         Y5, Y4, Y4
+	VMOVUPS        Y6, 32(CX)
+	VMOVUPS        Y4, 64(CX)
+	VMOVAPS        Y0, Y4
+	VMULPS         number40000000<>+0(SB), Y1, Y5
+	VFMADD231PS    number40800000<>+0(SB), Y2, Y4
+	VFMADD231PS    number41000000<>+0(SB), Y3, Y5
+	VMOVAPS        Y4, Y6
+	VADDPS         Y5, Y6, Y6
+	VSUBPS         Y5, Y4, Y4
+	VMOVUPS        Y6, 96(CX)
+	VMOVUPS        Y4, 128(CX)
+	VMOVAPS        Y0, Y0
+	VMULPS         number3f000000<>+0(SB), Y1, Y1
+	VFMADD231PS    number3e800000<>+0(SB), Y2, Y0
+	VFMADD231PS    number3e000000<>+0(SB), Y3, Y1
+	VMOVAPS        Y0, Y2
+	VADDPS         Y1, Y2, Y2
+	VSUBPS         Y1, Y0, Y0
+	VMOVUPS        Y2, 160(CX)
+	VMOVUPS        Y0, 192(CX)
+	VMOVUPS        Y3, 224(CX)
+	VMOVUPS        (CX), Y0
+	VMOVUPS        32(CX), Y1
+	VMOVUPS        64(CX), Y2
+	VMOVUPS        96(CX), Y3
+	VUNPCKLPS      Y1, Y0, Y4
+	VUNPCKHPS      Y1, Y0, Y1
+	VUNPCKLPS      Y3, Y2, Y0
+	VUNPCKHPS      Y3, Y2, Y2
+	VUNPCKLPD      Y0, Y4, Y3
+	VUNPCKHPD      Y0, Y4, Y0
+	VUNPCKLPD      Y2, Y1, Y4
+	VUNPCKHPD      Y2, Y1, Y1
+	VMOVUPS        128(CX), Y2
+	VMOVUPS        160(CX), Y5
+	VMOVUPS        192(CX), Y6
+	VMOVUPS        224(CX), Y7
+	VUNPCKLPS      Y5, Y2, Y8
+	VUNPCKHPS      Y5, Y2, Y5
+	VUNPCKLPS      Y7, Y6, Y2
+	VUNPCKHPS      Y7, Y6, Y6
+	VUNPCKLPD      Y2, Y8, Y7
+	VUNPCKHPD      Y2, Y8, Y2
+	VUNPCKLPD      Y6, Y5, Y8
+	VUNPCKHPD      Y6, Y5, Y5
+	VMOVAPS        Y3, Y6
+	VMOVUPS        Y6, (CX)
+	VMOVAPS        Y3, Y6
+	VMOVAPS        Y0, Y9
+	VADDPS         Y4, Y6, Y6
+	VADDPS         Y1, Y9, Y9
+	VMOVAPS        Y6, Y10
+	VADDPS         Y9, Y10, Y10
+	VSUBPS         Y9, Y6, Y6
+	VMOVUPS        Y10, 32(CX)
+	VMOVUPS        Y6, 64(CX)
+	VMOVAPS        Y3, Y6
+	VMULPS         number40000000<>+0(SB), Y0, Y9
+	VFMADD231PS    number40800000<>+0(SB), Y4, Y6
+	VFMADD231PS    number41000000<>+0(SB), Y1, Y9
+	VMOVAPS        Y6, Y10
+	VADDPS         Y9, Y10, Y10
+	VSUBPS         Y9, Y6, Y6
+	VMOVUPS        Y10, 96(CX)
+	VMOVUPS        Y6, 128(CX)
+	VMOVAPS        Y3, Y3
+	VMULPS         number3f000000<>+0(SB), Y0, Y0
+	VFMADD231PS    number3e800000<>+0(SB), Y4, Y3
+	VFMADD231PS    number3e000000<>+0(SB), Y1, Y0
+	VMOVAPS        Y3, Y4
+	VADDPS         Y0, Y4, Y4
+	VSUBPS         Y0, Y3, Y3
+	VMOVUPS        Y4, 160(CX)
+	VMOVUPS        Y3, 192(CX)
+	VMOVUPS        Y1, 224(CX)
+	MOVQ           DX, R10
+	VMOVAPS        Y7, Y0
+	VMOVUPS        (CX), Y1
+	VPERM2F128     $0x20, Y0, Y1, Y3
+	VMOVUPS        Y3, (R10)
+	VPERM2F128     $0x31, Y0, Y1, Y0
+	VMOVUPS        Y0, 32(R10)
+	ADDQ           AX, R10
+	VMOVAPS        Y7, Y0
+	VMOVAPS        Y2, Y1
+	VADDPS         Y8, Y0, Y0
+	VADDPS         Y5, Y1, Y1
+	VMOVAPS        Y0, Y3
+	VADDPS         Y1, Y3, Y3
+	VSUBPS         Y1, Y0, Y0
+	VMOVUPS        32(CX), Y1
+	VPERM2F128     $0x20, Y3, Y1, Y4
+	VMOVUPS        Y4, (R10)
+	VPERM2F128     $0x31, Y3, Y1, Y1
+	VMOVUPS        Y1, 32(R10)
+	ADDQ           AX, R10
+	VMOVUPS        64(CX), Y1
+	VPERM2F128     $0x20, Y0, Y1, Y3
+	VMOVUPS        Y3, (R10)
+	VPERM2F128     $0x31, Y0, Y1, Y0
+	VMOVUPS        Y0, 32(R10)
+	ADDQ           AX, R10
+	VMOVAPS        Y7, Y0
+	VMULPS         number40000000<>+0(SB), Y2, Y1
+	VFMADD231PS    number40800000<>+0(SB), Y8, Y0
+	VFMADD231PS    number41000000<>+0(SB), Y5, Y1
+	VMOVAPS        Y0, Y3
+	VADDPS         Y1, Y3, Y3
+	VSUBPS         Y1, Y0, Y0
+	VMOVUPS        96(CX), Y1
+	VPERM2F128     $0x20, Y3, Y1, Y4
+	VMOVUPS        Y4, (R10)
+	VPERM2F128     $0x31, Y3, Y1, Y1
+	VMOVUPS        Y1, 32(R10)
+	ADDQ           AX, R10
+	VMOVUPS        128(CX), Y1
+	VPERM2F128     $0x20, Y0, Y1, Y3
+	VMOVUPS        Y3, (R10)
+	VPERM2F128     $0x31, Y0, Y1, Y0
+	VMOVUPS        Y0, 32(R10)
+	ADDQ           AX, R10
+	VMOVAPS        Y7, Y0
+	VMULPS         number3f000000<>+0(SB), Y2, Y1
+	VFMADD231PS    number3e800000<>+0(SB), Y8, Y0
+	VFMADD231PS    number3e000000<>+0(SB), Y5, Y1
+	VMOVAPS        Y0, Y2
+	VADDPS         Y1, Y2, Y2
+	VSUBPS         Y1, Y0, Y0
+	VMOVUPS        160(CX), Y1
+	VPERM2F128     $0x20, Y2, Y1, Y3
+	VMOVUPS        Y3, (R10)
+	VPERM2F128     $0x31, Y2, Y1, Y1
+	VMOVUPS        Y1, 32(R10)
+	ADDQ           AX, R10
+	VMOVUPS        192(CX), Y1
+	VPERM2F128     $0x20, Y0, Y1, Y2
+	VMOVUPS        Y2, (R10)
+	VPERM2F128     $0x31, Y0, Y1, Y0
+	VMOVUPS        Y0, 32(R10)
+	ADDQ           AX, R10
+	VMOVUPS        224(CX), Y0
+	VPERM2F128     $0x20, Y5, Y0, Y1
+	VMOVUPS        Y1, (R10)
+	VPERM2F128     $0x31, Y5, Y0, Y0
+	VMOVUPS        Y0, 32(R10)
+	ADDQ           AX, R10
+	ADDQ           $0x10, R8
+	ADDQ           $+64, DX
+	SUBQ           $0x02, R9
+	JG             unit
+	SHLQ           $0x05, R9
+	ADDQ           R9, DX
+	MOVQ           plane+48(FP), R8
+	LEAQ           (BX)(R8*4), BX
+	DECQ           DI
+	JNZ            channel
+	VZEROUPPER
+	RET
+
+// func winogradFinish5AVX2(dk *float32, sums *float32, buffer *float32, groups int, stride int)
+// Requires: AVX, FMA3
+TEXT ·winogradFinish5AVX2(SB), NOSPLIT, $0-40
+	MOVQ dk+0(FP), AX
+	MOVQ sums+8(FP), CX
+	MOVQ buffer+16(FP), DX
+	MOVQ groups+24(FP), BX
+	MOVQ stride+32(FP), SI
+	SHLQ $0x02, SI
+
+group:
+	LEAQ         (CX), DI
+	VMOVUPS      (DI), Y0
+	VMULPS       numberbf800000<>+0(SB), Y0, Y0
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y1
+	VMULPS       numberbe638e39<>+0(SB), Y1, Y1
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y2
+	VMULPS       numberbe638e39<>+0(SB), Y2, Y2
+	ADDQ         SI, DI
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y0, Y0
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y3, Y4
+	VMOVAPS      Y1, Y1
+	VMOVAPS      Y3, Y3
+	VMOVUPS      (DI), Y5
+	VMULPS       number3c360b61<>+0(SB), Y5, Y5
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y6
+	VMULPS       number3c360b61<>+0(SB), Y6, Y6
+	ADDQ         SI, DI
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y7, Y0, Y0
+	VFMADD231PS  number40000000<>+0(SB), Y5, Y2
+	VFMADD231PS  number40800000<>+0(SB), Y7, Y4
+	VFMADD231PS  number41000000<>+0(SB), Y5, Y1
+	VFMADD231PS  number41800000<>+0(SB), Y7, Y3
+	VMOVUPS      (DI), Y5
+	VMULPS       number3f360b61<>+0(SB), Y5, Y5
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y6
+	VMULPS       number3f360b61<>+0(SB), Y6, Y6
+	ADDQ         SI, DI
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y7, Y0, Y0
+	VFMADD231PS  number3f000000<>+0(SB), Y5, Y2
+	VFMADD231PS  number3e800000<>+0(SB), Y7, Y4
+	VFMADD231PS  number3e000000<>+0(SB), Y5, Y1
+	VFMADD231PS  number3d800000<>+0(SB), Y7, Y3
+	VMOVUPS      (DI), Y5
+	VMOVAPS      Y5, Y5
+	ADDQ         SI, DI
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      Y0, (DX)
+	VMOVUPS      Y2, 128(DX)
+	VMOVUPS      Y4, 256(DX)
+	VMOVUPS      Y1, 384(DX)
+	VMOVUPS      Y3, 512(DX)
+	LEAQ         32(CX), DI
+	VMOVUPS      (DI), Y0
+	VMULPS       numberbf800000<>+0(SB), Y0, Y0
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y1
+	VMULPS       numberbe638e39<>+0(SB), Y1, Y1
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y2
+	VMULPS       numberbe638e39<>+0(SB), Y2, Y2
+	ADDQ         SI, DI
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y0, Y0
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y3, Y4
+	VMOVAPS      Y1, Y1
+	VMOVAPS      Y3, Y3
+	VMOVUPS      (DI), Y5
+	VMULPS       number3c360b61<>+0(SB), Y5, Y5
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y6
+	VMULPS       number3c360b61<>+0(SB), Y6, Y6
+	ADDQ         SI, DI
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y7, Y0, Y0
+	VFMADD231PS  number40000000<>+0(SB), Y5, Y2
+	VFMADD231PS  number40800000<>+0(SB), Y7, Y4
+	VFMADD231PS  number41000000<>+0(SB), Y5, Y1
+	VFMADD231PS  number41800000<>+0(SB), Y7, Y3
+	VMOVUPS      (DI), Y5
+	VMULPS       number3f360b61<>+0(SB), Y5, Y5
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y6
+	VMULPS       number3f360b61<>+0(SB), Y6, Y6
+	ADDQ         SI, DI
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y7, Y0, Y0
+	VFMADD231PS  number3f000000<>+0(SB), Y5, Y2
+	VFMADD231PS  number3e800000<>+0(SB), Y7, Y4
+	VFMADD231PS  number3e000000<>+0(SB), Y5, Y1
+	VFMADD231PS  number3d800000<>+0(SB), Y7, Y3
+	VMOVUPS      (DI), Y5
+	VMOVAPS      Y5, Y5
+	ADDQ         SI, DI
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 32(DX)
+	VMOVUPS      Y2, 160(DX)
+	VMOVUPS      Y4, 288(DX)
+	VMOVUPS      Y1, 416(DX)
+	VMOVUPS      Y3, 544(DX)
+	LEAQ         64(CX), DI
+	VMOVUPS      (DI), Y0
+	VMULPS       numberbf800000<>+0(SB), Y0, Y0
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y1
+	VMULPS       numberbe638e39<>+0(SB), Y1, Y1
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y2
+	VMULPS       numberbe638e39<>+0(SB), Y2, Y2
+	ADDQ         SI, DI
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y0, Y0
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y3, Y4
+	VMOVAPS      Y1, Y1
+	VMOVAPS      Y3, Y3
+	VMOVUPS      (DI), Y5
+	VMULPS       number3c360b61<>+0(SB), Y5, Y5
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y6
+	VMULPS       number3c360b61<>+0(SB), Y6, Y6
+	ADDQ         SI, DI
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y7, Y0, Y0
+	VFMADD231PS  number40000000<>+0(SB), Y5, Y2
+	VFMADD231PS  number40800000<>+0(SB), Y7, Y4
+	VFMADD231PS  number41000000<>+0(SB), Y5, Y1
+	VFMADD231PS  number41800000<>+0(SB), Y7, Y3
+	VMOVUPS      (DI), Y5
+	VMULPS       number3f360b61<>+0(SB), Y5, Y5
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y6
+	VMULPS       number3f360b61<>+0(SB), Y6, Y6
+	ADDQ         SI, DI
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y7, Y0, Y0
+	VFMADD231PS  number3f000000<>+0(SB), Y5, Y2
+	VFMADD231PS  number3e800000<>+0(SB), Y7, Y4
+	VFMADD231PS  number3e000000<>+0(SB), Y5, Y1
+	VFMADD231PS  number3d800000<>+0(SB), Y7, Y3
+	VMOVUPS      (DI), Y5
+	VMOVAPS      Y5, Y5
+	ADDQ         SI, DI
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 64(DX)
+	VMOVUPS      Y2, 192(DX)
+	VMOVUPS      Y4, 320(DX)
+	VMOVUPS      Y1, 448(DX)
+	VMOVUPS      Y3, 576(DX)
+	LEAQ         96(CX), DI
+	VMOVUPS      (DI), Y0
+	VMULPS       numberbf800000<>+0(SB), Y0, Y0
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y1
+	VMULPS       numberbe638e39<>+0(SB), Y1, Y1
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y2
+	VMULPS       numberbe638e39<>+0(SB), Y2, Y2
+	ADDQ         SI, DI
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y3, Y0, Y0
+	VMOVAPS      Y1, Y2
+	VMOVAPS      Y3, Y4
+	VMOVAPS      Y1, Y1
+	VMOVAPS      Y3, Y3
+	VMOVUPS      (DI), Y5
+	VMULPS       number3c360b61<>+0(SB), Y5, Y5
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y6
+	VMULPS       number3c360b61<>+0(SB), Y6, Y6
+	ADDQ         SI, DI
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y7, Y0, Y0
+	VFMADD231PS  number40000000<>+0(SB), Y5, Y2
+	VFMADD231PS  number40800000<>+0(SB), Y7, Y4
+	VFMADD231PS  number41000000<>+0(SB), Y5, Y1
+	VFMADD231PS  number41800000<>+0(SB), Y7, Y3
+	VMOVUPS      (DI), Y5
+	VMULPS       number3f360b61<>+0(SB), Y5, Y5
+	ADDQ         SI, DI
+	VMOVUPS      (DI), Y6
+	VMULPS       number3f360b61<>+0(SB), Y6, Y6
+	ADDQ         SI, DI
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y7, Y0, Y0
+	VFMADD231PS  number3f000000<>+0(SB), Y5, Y2
+	VFMADD231PS  number3e800000<>+0(SB), Y7, Y4
+	VFMADD231PS  number3e000000<>+0(SB), Y5, Y1
+	VFMADD231PS  number3d800000<>+0(SB), Y7, Y3
+	VMOVUPS      (DI), Y5
+	VMOVAPS      Y5, Y5
+	ADDQ         SI, DI
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      Y0, 96(DX)
+	VMOVUPS      Y2, 224(DX)
+	VMOVUPS      Y4, 352(DX)
+	VMOVUPS      Y1, 480(DX)
+	VMOVUPS      Y3, 608(DX)
+	VMOVUPS      (DX), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      96(DX), Y3
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y1
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPD    Y0, Y4, Y3
+	VUNPCKHPD    Y0, Y4, Y0
+	VUNPCKLPD    Y2, Y1, Y4
+	VUNPCKHPD    Y2, Y1, Y1
+	VMULPS       winograd5AVX2Factors0_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors0_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors0_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors0_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 640(DX)
+	VMULPS       winograd5AVX2Factors1_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors1_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors1_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors1_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 720(DX)
+	VMULPS       winograd5AVX2Factors2_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors2_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors2_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors2_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 800(DX)
+	VMULPS       winograd5AVX2Factors3_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors3_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors3_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors3_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 880(DX)
+	VMULPS       winograd5AVX2Factors4_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors4_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors4_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors4_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X0
+	VMOVUPS      X0, 960(DX)
+	VMOVUPS      128(DX), Y0
+	VMOVUPS      160(DX), Y1
+	VMOVUPS      192(DX), Y2
+	VMOVUPS      224(DX), Y3
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y1
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPD    Y0, Y4, Y3
+	VUNPCKHPD    Y0, Y4, Y0
+	VUNPCKLPD    Y2, Y1, Y4
+	VUNPCKHPD    Y2, Y1, Y1
+	VMULPS       winograd5AVX2Factors0_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors0_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors0_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors0_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 656(DX)
+	VMULPS       winograd5AVX2Factors1_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors1_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors1_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors1_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 736(DX)
+	VMULPS       winograd5AVX2Factors2_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors2_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors2_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors2_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 816(DX)
+	VMULPS       winograd5AVX2Factors3_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors3_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors3_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors3_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 896(DX)
+	VMULPS       winograd5AVX2Factors4_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors4_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors4_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors4_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X0
+	VMOVUPS      X0, 976(DX)
+	VMOVUPS      256(DX), Y0
+	VMOVUPS      288(DX), Y1
+	VMOVUPS      320(DX), Y2
+	VMOVUPS      352(DX), Y3
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y1
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPD    Y0, Y4, Y3
+	VUNPCKHPD    Y0, Y4, Y0
+	VUNPCKLPD    Y2, Y1, Y4
+	VUNPCKHPD    Y2, Y1, Y1
+	VMULPS       winograd5AVX2Factors0_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors0_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors0_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors0_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 672(DX)
+	VMULPS       winograd5AVX2Factors1_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors1_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors1_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors1_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 752(DX)
+	VMULPS       winograd5AVX2Factors2_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors2_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors2_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors2_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 832(DX)
+	VMULPS       winograd5AVX2Factors3_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors3_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors3_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors3_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 912(DX)
+	VMULPS       winograd5AVX2Factors4_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors4_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors4_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors4_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X0
+	VMOVUPS      X0, 992(DX)
+	VMOVUPS      384(DX), Y0
+	VMOVUPS      416(DX), Y1
+	VMOVUPS      448(DX), Y2
+	VMOVUPS      480(DX), Y3
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y1
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPD    Y0, Y4, Y3
+	VUNPCKHPD    Y0, Y4, Y0
+	VUNPCKLPD    Y2, Y1, Y4
+	VUNPCKHPD    Y2, Y1, Y1
+	VMULPS       winograd5AVX2Factors0_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors0_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors0_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors0_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 688(DX)
+	VMULPS       winograd5AVX2Factors1_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors1_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors1_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors1_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 768(DX)
+	VMULPS       winograd5AVX2Factors2_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors2_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors2_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors2_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 848(DX)
+	VMULPS       winograd5AVX2Factors3_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors3_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors3_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors3_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 928(DX)
+	VMULPS       winograd5AVX2Factors4_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors4_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors4_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors4_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X0
+	VMOVUPS      X0, 1008(DX)
+	VMOVUPS      512(DX), Y0
+	VMOVUPS      544(DX), Y1
+	VMOVUPS      576(DX), Y2
+	VMOVUPS      608(DX), Y3
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y1
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPD    Y0, Y4, Y3
+	VUNPCKHPD    Y0, Y4, Y0
+	VUNPCKLPD    Y2, Y1, Y4
+	VUNPCKHPD    Y2, Y1, Y1
+	VMULPS       winograd5AVX2Factors0_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors0_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors0_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors0_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 704(DX)
+	VMULPS       winograd5AVX2Factors1_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors1_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors1_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors1_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 784(DX)
+	VMULPS       winograd5AVX2Factors2_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors2_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors2_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors2_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 864(DX)
+	VMULPS       winograd5AVX2Factors3_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors3_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors3_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors3_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X5
+	VMOVUPS      X5, 944(DX)
+	VMULPS       winograd5AVX2Factors4_0<>+0(SB), Y3, Y2
+	VFMADD231PS  winograd5AVX2Factors4_1<>+0(SB), Y0, Y2
+	VFMADD231PS  winograd5AVX2Factors4_2<>+0(SB), Y4, Y2
+	VFMADD231PS  winograd5AVX2Factors4_3<>+0(SB), Y1, Y2
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X0
+	VMOVUPS      X0, 1024(DX)
+	VMOVUPS      640(DX), X0
+	VMOVUPS      656(DX), X1
+	VMOVUPS      672(DX), X2
+	VMOVUPS      688(DX), X3
+	VUNPCKLPS    X1, X0, X4
+	VUNPCKHPS    X1, X0, X1
+	VUNPCKLPS    X3, X2, X0
+	VUNPCKHPS    X3, X2, X2
+	VUNPCKLPD    X0, X4, X3
+	VUNPCKHPD    X0, X4, X0
+	VUNPCKLPD    X2, X1, X4
+	VUNPCKHPD    X2, X1, X1
+	VMOVUPS      X3, (AX)
+	VMOVUPS      X0, 100(AX)
+	VMOVUPS      X4, 200(AX)
+	VMOVUPS      X1, 300(AX)
+	VMOVUPS      704(DX), X0
+	VMOVUPS      720(DX), X1
+	VMOVUPS      736(DX), X2
+	VMOVUPS      752(DX), X3
+	VUNPCKLPS    X1, X0, X4
+	VUNPCKHPS    X1, X0, X1
+	VUNPCKLPS    X3, X2, X0
+	VUNPCKHPS    X3, X2, X2
+	VUNPCKLPD    X0, X4, X3
+	VUNPCKHPD    X0, X4, X0
+	VUNPCKLPD    X2, X1, X4
+	VUNPCKHPD    X2, X1, X1
+	VMOVUPS      X3, 16(AX)
+	VMOVUPS      X0, 116(AX)
+	VMOVUPS      X4, 216(AX)
+	VMOVUPS      X1, 316(AX)
+	VMOVUPS      768(DX), X0
+	VMOVUPS      784(DX), X1
+	VMOVUPS      800(DX), X2
+	VMOVUPS      816(DX), X3
+	VUNPCKLPS    X1, X0, X4
+	VUNPCKHPS    X1, X0, X1
+	VUNPCKLPS    X3, X2, X0
+	VUNPCKHPS    X3, X2, X2
+	VUNPCKLPD    X0, X4, X3
+	VUNPCKHPD    X0, X4, X0
+	VUNPCKLPD    X2, X1, X4
+	VUNPCKHPD    X2, X1, X1
+	VMOVUPS      X3, 32(AX)
+	VMOVUPS      X0, 132(AX)
+	VMOVUPS      X4, 232(AX)
+	VMOVUPS      X1, 332(AX)
+	VMOVUPS      832(DX), X0
+	VMOVUPS      848(DX), X1
+	VMOVUPS      864(DX), X2
+	VMOVUPS      880(DX), X3
+	VUNPCKLPS    X1, X0, X4
+	VUNPCKHPS    X1, X0, X1
+	VUNPCKLPS    X3, X2, X0
+	VUNPCKHPS    X3, X2, X2
+	VUNPCKLPD    X0, X4, X3
+	VUNPCKHPD    X0, X4, X0
+	VUNPCKLPD    X2, X1, X4
+	VUNPCKHPD    X2, X1, X1
+	VMOVUPS      X3, 48(AX)
+	VMOVUPS      X0, 148(AX)
+	VMOVUPS      X4, 248(AX)
+	VMOVUPS      X1, 348(AX)
+	VMOVUPS      896(DX), X0
+	VMOVUPS      912(DX), X1
+	VMOVUPS      928(DX), X2
+	VMOVUPS      944(DX), X3
+	VUNPCKLPS    X1, X0, X4
+	VUNPCKHPS    X1, X0, X1
+	VUNPCKLPS    X3, X2, X0
+	VUNPCKHPS    X3, X2, X2
+	VUNPCKLPD    X0, X4, X3
+	VUNPCKHPD    X0, X4, X0
+	VUNPCKLPD    X2, X1, X4
+	VUNPCKHPD    X2, X1, X1
+	VMOVUPS      X3, 64(AX)
+	VMOVUPS      X0, 164(AX)
+	VMOVUPS      X4, 264(AX)
+	VMOVUPS      X1, 364(AX)
+	VMOVUPS      960(DX), X0
+	VMOVUPS      976(DX), X1
+	VMOVUPS      992(DX), X2
+	VMOVUPS      1008(DX), X3
+	VUNPCKLPS    X1, X0, X4
+	VUNPCKHPS    X1, X0, X1
+	VUNPCKLPS    X3, X2, X0
+	VUNPCKHPS    X3, X2, X2
+	VUNPCKLPD    X0, X4, X3
+	VUNPCKHPD    X0, X4, X0
+	VUNPCKLPD    X2, X1, X4
+	VUNPCKHPD    X2, X1, X1
+	VMOVUPS      X3, 80(AX)
+	VMOVUPS      X0, 180(AX)
+	VMOVUPS      X4, 280(AX)
+	VMOVUPS      X1, 380(AX)
+	VMOVUPS      976(DX), X0
+	VMOVUPS      992(DX), X1
+	VMOVUPS      1008(DX), X2
+	VMOVUPS      1024(DX), X3
+	VUNPCKLPS    X1, X0, X4
+	VUNPCKHPS    X1, X0, X1
+	VUNPCKLPS    X3, X2, X0
+	VUNPCKHPS    X3, X2, X2
+	VUNPCKLPD    X0, X4, X3
+	VUNPCKHPD    X0, X4, X0
+	VUNPCKLPD    X2, X1, X4
+	VUNPCKHPD    X2, X1, X1
+	VMOVUPS      X3, 84(AX)
+	VMOVUPS      X0, 184(AX)
+	VMOVUPS      X4, 284(AX)
+	VMOVUPS      X1, 384(AX)
+	ADDQ         $+128, CX
+	ADDQ         $+400, AX
+	DECQ         BX
+	JNZ          group
+	VZEROUPPER
+	RET
+
+DATA winograd5AVX2Factors0_0<>+0(SB)/4, $-1082130432
+DATA winograd5AVX2Factors0_0<>+4(SB)/4, $-1082130432
+DATA winograd5AVX2Factors0_0<>+8(SB)/4, $-1082130432
+DATA winograd5AVX2Factors0_0<>+12(SB)/4, $-1082130432
+DATA winograd5AVX2Factors0_0<>+16(SB)/4, $+1010174817
+DATA winograd5AVX2Factors0_0<>+20(SB)/4, $+1010174817
+DATA winograd5AVX2Factors0_0<>+24(SB)/4, $+1010174817
+DATA winograd5AVX2Factors0_0<>+28(SB)/4, $+1010174817
+GLOBL winograd5AVX2Factors0_0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors0_1<>+0(SB)/4, $-1100771783
+DATA winograd5AVX2Factors0_1<>+4(SB)/4, $-1100771783
+DATA winograd5AVX2Factors0_1<>+8(SB)/4, $-1100771783
+DATA winograd5AVX2Factors0_1<>+12(SB)/4, $-1100771783
+DATA winograd5AVX2Factors0_1<>+16(SB)/4, $+1060506465
+DATA winograd5AVX2Factors0_1<>+20(SB)/4, $+1060506465
+DATA winograd5AVX2Factors0_1<>+24(SB)/4, $+1060506465
+DATA winograd5AVX2Factors0_1<>+28(SB)/4, $+1060506465
+GLOBL winograd5AVX2Factors0_1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors0_2<>+0(SB)/4, $-1100771783
+DATA winograd5AVX2Factors0_2<>+4(SB)/4, $-1100771783
+DATA winograd5AVX2Factors0_2<>+8(SB)/4, $-1100771783
+DATA winograd5AVX2Factors0_2<>+12(SB)/4, $-1100771783
+DATA winograd5AVX2Factors0_2<>+16(SB)/4, $+1060506465
+DATA winograd5AVX2Factors0_2<>+20(SB)/4, $+1060506465
+DATA winograd5AVX2Factors0_2<>+24(SB)/4, $+1060506465
+DATA winograd5AVX2Factors0_2<>+28(SB)/4, $+1060506465
+GLOBL winograd5AVX2Factors0_2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors0_3<>+0(SB)/4, $+1010174817
+DATA winograd5AVX2Factors0_3<>+4(SB)/4, $+1010174817
+DATA winograd5AVX2Factors0_3<>+8(SB)/4, $+1010174817
+DATA winograd5AVX2Factors0_3<>+12(SB)/4, $+1010174817
+DATA winograd5AVX2Factors0_3<>+16(SB)/4, $+0
+DATA winograd5AVX2Factors0_3<>+20(SB)/4, $+0
+DATA winograd5AVX2Factors0_3<>+24(SB)/4, $+0
+DATA winograd5AVX2Factors0_3<>+28(SB)/4, $+0
+GLOBL winograd5AVX2Factors0_3<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors1_0<>+0(SB)/4, $+0
+DATA winograd5AVX2Factors1_0<>+4(SB)/4, $+0
+DATA winograd5AVX2Factors1_0<>+8(SB)/4, $+0
+DATA winograd5AVX2Factors1_0<>+12(SB)/4, $+0
+DATA winograd5AVX2Factors1_0<>+16(SB)/4, $-1128920223
+DATA winograd5AVX2Factors1_0<>+20(SB)/4, $-1128920223
+DATA winograd5AVX2Factors1_0<>+24(SB)/4, $-1128920223
+DATA winograd5AVX2Factors1_0<>+28(SB)/4, $-1128920223
+GLOBL winograd5AVX2Factors1_0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors1_1<>+0(SB)/4, $-1100771783
+DATA winograd5AVX2Factors1_1<>+4(SB)/4, $-1100771783
+DATA winograd5AVX2Factors1_1<>+8(SB)/4, $-1100771783
+DATA winograd5AVX2Factors1_1<>+12(SB)/4, $-1100771783
+DATA winograd5AVX2Factors1_1<>+16(SB)/4, $+1052117857
+DATA winograd5AVX2Factors1_1<>+20(SB)/4, $+1052117857
+DATA winograd5AVX2Factors1_1<>+24(SB)/4, $+1052117857
+DATA winograd5AVX2Factors1_1<>+28(SB)/4, $+1052117857
+GLOBL winograd5AVX2Factors1_1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors1_2<>+0(SB)/4, $+1046711865
+DATA winograd5AVX2Factors1_2<>+4(SB)/4, $+1046711865
+DATA winograd5AVX2Factors1_2<>+8(SB)/4, $+1046711865
+DATA winograd5AVX2Factors1_2<>+12(SB)/4, $+1046711865
+DATA winograd5AVX2Factors1_2<>+16(SB)/4, $-1095365791
+DATA winograd5AVX2Factors1_2<>+20(SB)/4, $-1095365791
+DATA winograd5AVX2Factors1_2<>+24(SB)/4, $-1095365791
+DATA winograd5AVX2Factors1_2<>+28(SB)/4, $-1095365791
+GLOBL winograd5AVX2Factors1_2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors1_3<>+0(SB)/4, $+1018563425
+DATA winograd5AVX2Factors1_3<>+4(SB)/4, $+1018563425
+DATA winograd5AVX2Factors1_3<>+8(SB)/4, $+1018563425
+DATA winograd5AVX2Factors1_3<>+12(SB)/4, $+1018563425
+DATA winograd5AVX2Factors1_3<>+16(SB)/4, $+0
+DATA winograd5AVX2Factors1_3<>+20(SB)/4, $+0
+DATA winograd5AVX2Factors1_3<>+24(SB)/4, $+0
+DATA winograd5AVX2Factors1_3<>+28(SB)/4, $+0
+GLOBL winograd5AVX2Factors1_3<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors2_0<>+0(SB)/4, $+0
+DATA winograd5AVX2Factors2_0<>+4(SB)/4, $+0
+DATA winograd5AVX2Factors2_0<>+8(SB)/4, $+0
+DATA winograd5AVX2Factors2_0<>+12(SB)/4, $+0
+DATA winograd5AVX2Factors2_0<>+16(SB)/4, $+1026952033
+DATA winograd5AVX2Factors2_0<>+20(SB)/4, $+1026952033
+DATA winograd5AVX2Factors2_0<>+24(SB)/4, $+1026952033
+DATA winograd5AVX2Factors2_0<>+28(SB)/4, $+1026952033
+GLOBL winograd5AVX2Factors2_0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors2_1<>+0(SB)/4, $-1100771783
+DATA winograd5AVX2Factors2_1<>+4(SB)/4, $-1100771783
+DATA winograd5AVX2Factors2_1<>+8(SB)/4, $-1100771783
+DATA winograd5AVX2Factors2_1<>+12(SB)/4, $-1100771783
+DATA winograd5AVX2Factors2_1<>+16(SB)/4, $+1043729249
+DATA winograd5AVX2Factors2_1<>+20(SB)/4, $+1043729249
+DATA winograd5AVX2Factors2_1<>+24(SB)/4, $+1043729249
+DATA winograd5AVX2Factors2_1<>+28(SB)/4, $+1043729249
+GLOBL winograd5AVX2Factors2_1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors2_2<>+0(SB)/4, $-1100771783
+DATA winograd5AVX2Factors2_2<>+4(SB)/4, $-1100771783
+DATA winograd5AVX2Factors2_2<>+8(SB)/4, $-1100771783
+DATA winograd5AVX2Factors2_2<>+12(SB)/4, $-1100771783
+DATA winograd5AVX2Factors2_2<>+16(SB)/4, $+1043729249
+DATA winograd5AVX2Factors2_2<>+20(SB)/4, $+1043729249
+DATA winograd5AVX2Factors2_2<>+24(SB)/4, $+1043729249
+DATA winograd5AVX2Factors2_2<>+28(SB)/4, $+1043729249
+GLOBL winograd5AVX2Factors2_2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors2_3<>+0(SB)/4, $+1026952033
+DATA winograd5AVX2Factors2_3<>+4(SB)/4, $+1026952033
+DATA winograd5AVX2Factors2_3<>+8(SB)/4, $+1026952033
+DATA winograd5AVX2Factors2_3<>+12(SB)/4, $+1026952033
+DATA winograd5AVX2Factors2_3<>+16(SB)/4, $+0
+DATA winograd5AVX2Factors2_3<>+20(SB)/4, $+0
+DATA winograd5AVX2Factors2_3<>+24(SB)/4, $+0
+DATA winograd5AVX2Factors2_3<>+28(SB)/4, $+0
+GLOBL winograd5AVX2Factors2_3<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors3_0<>+0(SB)/4, $+0
+DATA winograd5AVX2Factors3_0<>+4(SB)/4, $+0
+DATA winograd5AVX2Factors3_0<>+8(SB)/4, $+0
+DATA winograd5AVX2Factors3_0<>+12(SB)/4, $+0
+DATA winograd5AVX2Factors3_0<>+16(SB)/4, $-1112143007
+DATA winograd5AVX2Factors3_0<>+20(SB)/4, $-1112143007
+DATA winograd5AVX2Factors3_0<>+24(SB)/4, $-1112143007
+DATA winograd5AVX2Factors3_0<>+28(SB)/4, $-1112143007
+GLOBL winograd5AVX2Factors3_0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors3_1<>+0(SB)/4, $-1100771783
+DATA winograd5AVX2Factors3_1<>+4(SB)/4, $-1100771783
+DATA winograd5AVX2Factors3_1<>+8(SB)/4, $-1100771783
+DATA winograd5AVX2Factors3_1<>+12(SB)/4, $-1100771783
+DATA winograd5AVX2Factors3_1<>+16(SB)/4, $+1035340641
+DATA winograd5AVX2Factors3_1<>+20(SB)/4, $+1035340641
+DATA winograd5AVX2Factors3_1<>+24(SB)/4, $+1035340641
+DATA winograd5AVX2Factors3_1<>+28(SB)/4, $+1035340641
+GLOBL winograd5AVX2Factors3_1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors3_2<>+0(SB)/4, $+1046711865
+DATA winograd5AVX2Factors3_2<>+4(SB)/4, $+1046711865
+DATA winograd5AVX2Factors3_2<>+8(SB)/4, $+1046711865
+DATA winograd5AVX2Factors3_2<>+12(SB)/4, $+1046711865
+DATA winograd5AVX2Factors3_2<>+16(SB)/4, $-1112143007
+DATA winograd5AVX2Factors3_2<>+20(SB)/4, $-1112143007
+DATA winograd5AVX2Factors3_2<>+24(SB)/4, $-1112143007
+DATA winograd5AVX2Factors3_2<>+28(SB)/4, $-1112143007
+GLOBL winograd5AVX2Factors3_2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors3_3<>+0(SB)/4, $+1035340641
+DATA winograd5AVX2Factors3_3<>+4(SB)/4, $+1035340641
+DATA winograd5AVX2Factors3_3<>+8(SB)/4, $+1035340641
+DATA winograd5AVX2Factors3_3<>+12(SB)/4, $+1035340641
+DATA winograd5AVX2Factors3_3<>+16(SB)/4, $+0
+DATA winograd5AVX2Factors3_3<>+20(SB)/4, $+0
+DATA winograd5AVX2Factors3_3<>+24(SB)/4, $+0
+DATA winograd5AVX2Factors3_3<>+28(SB)/4, $+0
+GLOBL winograd5AVX2Factors3_3<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors4_0<>+0(SB)/4, $+0
+DATA winograd5AVX2Factors4_0<>+4(SB)/4, $+0
+DATA winograd5AVX2Factors4_0<>+8(SB)/4, $+0
+DATA winograd5AVX2Factors4_0<>+12(SB)/4, $+0
+DATA winograd5AVX2Factors4_0<>+16(SB)/4, $+1043729249
+DATA winograd5AVX2Factors4_0<>+20(SB)/4, $+1043729249
+DATA winograd5AVX2Factors4_0<>+24(SB)/4, $+1043729249
+DATA winograd5AVX2Factors4_0<>+28(SB)/4, $+1043729249
+GLOBL winograd5AVX2Factors4_0<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors4_1<>+0(SB)/4, $-1100771783
+DATA winograd5AVX2Factors4_1<>+4(SB)/4, $-1100771783
+DATA winograd5AVX2Factors4_1<>+8(SB)/4, $-1100771783
+DATA winograd5AVX2Factors4_1<>+12(SB)/4, $-1100771783
+DATA winograd5AVX2Factors4_1<>+16(SB)/4, $+1026952033
+DATA winograd5AVX2Factors4_1<>+20(SB)/4, $+1026952033
+DATA winograd5AVX2Factors4_1<>+24(SB)/4, $+1026952033
+DATA winograd5AVX2Factors4_1<>+28(SB)/4, $+1026952033
+GLOBL winograd5AVX2Factors4_1<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors4_2<>+0(SB)/4, $-1100771783
+DATA winograd5AVX2Factors4_2<>+4(SB)/4, $-1100771783
+DATA winograd5AVX2Factors4_2<>+8(SB)/4, $-1100771783
+DATA winograd5AVX2Factors4_2<>+12(SB)/4, $-1100771783
+DATA winograd5AVX2Factors4_2<>+16(SB)/4, $+1026952033
+DATA winograd5AVX2Factors4_2<>+20(SB)/4, $+1026952033
+DATA winograd5AVX2Factors4_2<>+24(SB)/4, $+1026952033
+DATA winograd5AVX2Factors4_2<>+28(SB)/4, $+1026952033
+GLOBL winograd5AVX2Factors4_2<>(SB), RODATA|NOPTR, $32
+
+DATA winograd5AVX2Factors4_3<>+0(SB)/4, $+1043729249
+DATA winograd5AVX2Factors4_3<>+4(SB)/4, $+1043729249
+DATA winograd5AVX2Factors4_3<>+8(SB)/4, $+1043729249
+DATA winograd5AVX2Factors4_3<>+12(SB)/4, $+1043729249
+DATA winograd5AVX2Factors4_3<>+16(SB)/4, $+1065353216
+DATA winograd5AVX2Factors4_3<>+20(SB)/4, $+1065353216
+DATA winograd5AVX2Factors4_3<>+24(SB)/4, $+1065353216
+DATA winograd5AVX2Factors4_3<>+28(SB)/4, $+1065353216
+GLOBL winograd5AVX2Factors4_3<>(SB), RODATA|NOPTR, $32
+
 // func winogradProducts1AVX2(m *float32, u *float32, v *float32, frequencies int, panels int, rest int, channels int, strideM int, strideU int, strideV int)
 // Requires: AVX, FMA3
 TEXT ·winogradProducts1AVX2(SB), NOSPLIT, $0-80
@@ -12865,5 +20245,752 @@ rest_end:
 	LEAQ (CX)(SI*4), CX
 	DECQ BX
 	JNZ  frequency
+	VZEROUPPER
+	RET
+
+// func winogradSums1x1AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, FMA3
+TEXT ·winogradSums1x1AVX2(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x05, BX
+	SHLQ  $0x05, SI
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), BX
+	MOVQ  full+32(FP), BX
+	MOVQ  add+56(FP), DI
+	TESTQ BX, BX
+	JZ    full_end
+
+full:
+	VXORPS Y0, Y0, Y0
+	MOVQ   units+24(FP), SI
+	MOVQ   AX, R8
+
+full_unit:
+	VMOVUPS     (R8), Y1
+	VMOVUPS     (CX), Y2
+	VFMADD231PS Y1, Y2, Y0
+	ADDQ        $+32, R8
+	ADDQ        $+32, CX
+	DECQ        SI
+	JNZ         full_unit
+	MOVQ        DX, SI
+	TESTQ       DI, DI
+	JZ          full_put
+	VADDPS      (SI), Y0, Y0
+	MOVQ        DX, SI
+
+full_put:
+	VMOVUPS Y0, (SI)
+	ADDQ    $+32, DX
+	DECQ    BX
+	JNZ     full
+
+full_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums1x2AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, FMA3
+TEXT ·winogradSums1x2AVX2(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x05, BX
+	SHLQ  $0x05, SI
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), SI
+	MOVQ  full+32(FP), SI
+	MOVQ  add+56(FP), R8
+	TESTQ SI, SI
+	JZ    full_end
+
+full:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   units+24(FP), DI
+	MOVQ   AX, R9
+
+full_unit:
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (CX), Y3
+	VFMADD231PS Y2, Y3, Y0
+	VMOVUPS     (CX)(BX*1), Y3
+	VFMADD231PS Y2, Y3, Y1
+	ADDQ        $+32, R9
+	ADDQ        $+32, CX
+	DECQ        DI
+	JNZ         full_unit
+	MOVQ        DX, DI
+	TESTQ       R8, R8
+	JZ          full_put
+	VADDPS      (DI), Y0, Y0
+	VADDPS      32(DI), Y1, Y1
+	MOVQ        DX, DI
+
+full_put:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+64, DX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), BX
+	MOVQ  add+56(FP), DI
+	TESTQ BX, BX
+	JZ    rest_end
+
+rest:
+	VXORPS Y0, Y0, Y0
+	MOVQ   units+24(FP), SI
+	MOVQ   AX, R8
+
+rest_unit:
+	VMOVUPS     (R8), Y1
+	VMOVUPS     (CX), Y2
+	VFMADD231PS Y1, Y2, Y0
+	ADDQ        $+32, R8
+	ADDQ        $+32, CX
+	DECQ        SI
+	JNZ         rest_unit
+	MOVQ        DX, SI
+	TESTQ       DI, DI
+	JZ          rest_put
+	VADDPS      (SI), Y0, Y0
+	MOVQ        DX, SI
+
+rest_put:
+	VMOVUPS Y0, (SI)
+	ADDQ    $+32, DX
+	DECQ    BX
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums1x3AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, FMA3
+TEXT ·winogradSums1x3AVX2(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x05, BX
+	SHLQ  $0x05, SI
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), SI
+	MOVQ  full+32(FP), SI
+	MOVQ  add+56(FP), R8
+	TESTQ SI, SI
+	JZ    full_end
+
+full:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   units+24(FP), DI
+	MOVQ   AX, R9
+
+full_unit:
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (CX), Y4
+	VFMADD231PS Y3, Y4, Y0
+	VMOVUPS     (CX)(BX*1), Y4
+	VFMADD231PS Y3, Y4, Y1
+	VMOVUPS     (CX)(BX*2), Y4
+	VFMADD231PS Y3, Y4, Y2
+	ADDQ        $+32, R9
+	ADDQ        $+32, CX
+	DECQ        DI
+	JNZ         full_unit
+	MOVQ        DX, DI
+	TESTQ       R8, R8
+	JZ          full_put
+	VADDPS      (DI), Y0, Y0
+	VADDPS      32(DI), Y1, Y1
+	VADDPS      64(DI), Y2, Y2
+	MOVQ        DX, DI
+
+full_put:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	ADDQ    $+96, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), SI
+	MOVQ  add+56(FP), R8
+	TESTQ SI, SI
+	JZ    rest_end
+
+rest:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   units+24(FP), DI
+	MOVQ   AX, R9
+
+rest_unit:
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (CX), Y3
+	VFMADD231PS Y2, Y3, Y0
+	VMOVUPS     (CX)(BX*1), Y3
+	VFMADD231PS Y2, Y3, Y1
+	ADDQ        $+32, R9
+	ADDQ        $+32, CX
+	DECQ        DI
+	JNZ         rest_unit
+	MOVQ        DX, DI
+	TESTQ       R8, R8
+	JZ          rest_put
+	VADDPS      (DI), Y0, Y0
+	VADDPS      32(DI), Y1, Y1
+	MOVQ        DX, DI
+
+rest_put:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+64, DX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums1x4AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, FMA3
+TEXT ·winogradSums1x4AVX2(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x05, BX
+	SHLQ  $0x05, SI
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Y4
+	VMOVUPS     (CX), Y5
+	VFMADD231PS Y4, Y5, Y0
+	VMOVUPS     (CX)(BX*1), Y5
+	VFMADD231PS Y4, Y5, Y1
+	VMOVUPS     (CX)(BX*2), Y5
+	VFMADD231PS Y4, Y5, Y2
+	VMOVUPS     (CX)(SI*1), Y5
+	VFMADD231PS Y4, Y5, Y3
+	ADDQ        $+32, R10
+	ADDQ        $+32, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Y0, Y0
+	VADDPS      32(R8), Y1, Y1
+	VADDPS      64(R8), Y2, Y2
+	VADDPS      96(R8), Y3, Y3
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	ADDQ    $+128, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), SI
+	MOVQ  add+56(FP), R8
+	TESTQ SI, SI
+	JZ    rest_end
+
+rest:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   units+24(FP), DI
+	MOVQ   AX, R9
+
+rest_unit:
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (CX), Y4
+	VFMADD231PS Y3, Y4, Y0
+	VMOVUPS     (CX)(BX*1), Y4
+	VFMADD231PS Y3, Y4, Y1
+	VMOVUPS     (CX)(BX*2), Y4
+	VFMADD231PS Y3, Y4, Y2
+	ADDQ        $+32, R9
+	ADDQ        $+32, CX
+	DECQ        DI
+	JNZ         rest_unit
+	MOVQ        DX, DI
+	TESTQ       R8, R8
+	JZ          rest_put
+	VADDPS      (DI), Y0, Y0
+	VADDPS      32(DI), Y1, Y1
+	VADDPS      64(DI), Y2, Y2
+	MOVQ        DX, DI
+
+rest_put:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	ADDQ    $+96, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    SI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums2x1AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, FMA3
+TEXT ·winogradSums2x1AVX2(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x05, BX
+	SHLQ  $0x05, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Y2
+	VMOVUPS     (R10)(BX*1), Y3
+	VMOVUPS     (CX), Y4
+	VFMADD231PS Y2, Y4, Y0
+	VFMADD231PS Y3, Y4, Y1
+	ADDQ        $+32, R10
+	ADDQ        $+32, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Y0, Y0
+	ADDQ        SI, R8
+	VADDPS      (R8), Y1, Y1
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Y0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    $+32, DX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums2x2AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, FMA3
+TEXT ·winogradSums2x2AVX2(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x05, BX
+	SHLQ  $0x05, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Y4
+	VMOVUPS     (R10)(BX*1), Y5
+	VMOVUPS     (CX), Y6
+	VFMADD231PS Y4, Y6, Y0
+	VFMADD231PS Y5, Y6, Y2
+	VMOVUPS     (CX)(BX*1), Y6
+	VFMADD231PS Y4, Y6, Y1
+	VFMADD231PS Y5, Y6, Y3
+	ADDQ        $+32, R10
+	ADDQ        $+32, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Y0, Y0
+	VADDPS      32(R8), Y1, Y1
+	ADDQ        SI, R8
+	VADDPS      (R8), Y2, Y2
+	VADDPS      32(R8), Y3, Y3
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    SI, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    $+64, DX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Y2
+	VMOVUPS     (R10)(BX*1), Y3
+	VMOVUPS     (CX), Y4
+	VFMADD231PS Y2, Y4, Y0
+	VFMADD231PS Y3, Y4, Y1
+	ADDQ        $+32, R10
+	ADDQ        $+32, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Y0, Y0
+	ADDQ        SI, R8
+	VADDPS      (R8), Y1, Y1
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Y0, (R8)
+	ADDQ    SI, R8
+	VMOVUPS Y1, (R8)
+	ADDQ    $+32, DX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums2x3AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, FMA3
+TEXT ·winogradSums2x3AVX2(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x05, BX
+	SHLQ  $0x05, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), DI
+	MOVQ  full+32(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    full_end
+
+full:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+full_unit:
+	VMOVUPS     (R10), Y6
+	VMOVUPS     (R10)(BX*1), Y7
+	VMOVUPS     (CX), Y8
+	VFMADD231PS Y6, Y8, Y0
+	VFMADD231PS Y7, Y8, Y3
+	VMOVUPS     (CX)(BX*1), Y8
+	VFMADD231PS Y6, Y8, Y1
+	VFMADD231PS Y7, Y8, Y4
+	VMOVUPS     (CX)(BX*2), Y8
+	VFMADD231PS Y6, Y8, Y2
+	VFMADD231PS Y7, Y8, Y5
+	ADDQ        $+32, R10
+	ADDQ        $+32, CX
+	DECQ        R8
+	JNZ         full_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          full_put
+	VADDPS      (R8), Y0, Y0
+	VADDPS      32(R8), Y1, Y1
+	VADDPS      64(R8), Y2, Y2
+	ADDQ        SI, R8
+	VADDPS      (R8), Y3, Y3
+	VADDPS      32(R8), Y4, Y4
+	VADDPS      64(R8), Y5, Y5
+	MOVQ        DX, R8
+
+full_put:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	ADDQ    SI, R8
+	VMOVUPS Y3, (R8)
+	VMOVUPS Y4, 32(R8)
+	VMOVUPS Y5, 64(R8)
+	ADDQ    $+96, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Y4
+	VMOVUPS     (R10)(BX*1), Y5
+	VMOVUPS     (CX), Y6
+	VFMADD231PS Y4, Y6, Y0
+	VFMADD231PS Y5, Y6, Y2
+	VMOVUPS     (CX)(BX*1), Y6
+	VFMADD231PS Y4, Y6, Y1
+	VFMADD231PS Y5, Y6, Y3
+	ADDQ        $+32, R10
+	ADDQ        $+32, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Y0, Y0
+	VADDPS      32(R8), Y1, Y1
+	ADDQ        SI, R8
+	VADDPS      (R8), Y2, Y2
+	VADDPS      32(R8), Y3, Y3
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    SI, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    $+64, DX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
+	VZEROUPPER
+	RET
+
+// func winogradSums2x4AVX2(sums *float32, y *float32, x *float32, units int, full int, rest int, columns int, add int)
+// Requires: AVX, FMA3
+TEXT ·winogradSums2x4AVX2(SB), NOSPLIT, $0-64
+	MOVQ  y+8(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  sums+0(FP), DX
+	MOVQ  units+24(FP), BX
+	MOVQ  columns+48(FP), SI
+	SHLQ  $0x05, BX
+	SHLQ  $0x05, SI
+	LEAQ  (BX)(BX*2), DI
+	LEAQ  (BX)(BX*4), R8
+	MOVQ  full+32(FP), R8
+	MOVQ  add+56(FP), R10
+	TESTQ R8, R8
+	JZ    full_end
+
+full:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   units+24(FP), R9
+	MOVQ   AX, R11
+
+full_unit:
+	VMOVUPS     (R11), Y8
+	VMOVUPS     (R11)(BX*1), Y9
+	VMOVUPS     (CX), Y10
+	VFMADD231PS Y8, Y10, Y0
+	VFMADD231PS Y9, Y10, Y4
+	VMOVUPS     (CX)(BX*1), Y10
+	VFMADD231PS Y8, Y10, Y1
+	VFMADD231PS Y9, Y10, Y5
+	VMOVUPS     (CX)(BX*2), Y10
+	VFMADD231PS Y8, Y10, Y2
+	VFMADD231PS Y9, Y10, Y6
+	VMOVUPS     (CX)(DI*1), Y10
+	VFMADD231PS Y8, Y10, Y3
+	VFMADD231PS Y9, Y10, Y7
+	ADDQ        $+32, R11
+	ADDQ        $+32, CX
+	DECQ        R9
+	JNZ         full_unit
+	MOVQ        DX, R9
+	TESTQ       R10, R10
+	JZ          full_put
+	VADDPS      (R9), Y0, Y0
+	VADDPS      32(R9), Y1, Y1
+	VADDPS      64(R9), Y2, Y2
+	VADDPS      96(R9), Y3, Y3
+	ADDQ        SI, R9
+	VADDPS      (R9), Y4, Y4
+	VADDPS      32(R9), Y5, Y5
+	VADDPS      64(R9), Y6, Y6
+	VADDPS      96(R9), Y7, Y7
+	MOVQ        DX, R9
+
+full_put:
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	VMOVUPS Y2, 64(R9)
+	VMOVUPS Y3, 96(R9)
+	ADDQ    SI, R9
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	VMOVUPS Y6, 64(R9)
+	VMOVUPS Y7, 96(R9)
+	ADDQ    $+128, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    R8
+	JNZ     full
+
+full_end:
+	MOVQ  rest+40(FP), DI
+	MOVQ  add+56(FP), R9
+	TESTQ DI, DI
+	JZ    rest_end
+
+rest:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   units+24(FP), R8
+	MOVQ   AX, R10
+
+rest_unit:
+	VMOVUPS     (R10), Y6
+	VMOVUPS     (R10)(BX*1), Y7
+	VMOVUPS     (CX), Y8
+	VFMADD231PS Y6, Y8, Y0
+	VFMADD231PS Y7, Y8, Y3
+	VMOVUPS     (CX)(BX*1), Y8
+	VFMADD231PS Y6, Y8, Y1
+	VFMADD231PS Y7, Y8, Y4
+	VMOVUPS     (CX)(BX*2), Y8
+	VFMADD231PS Y6, Y8, Y2
+	VFMADD231PS Y7, Y8, Y5
+	ADDQ        $+32, R10
+	ADDQ        $+32, CX
+	DECQ        R8
+	JNZ         rest_unit
+	MOVQ        DX, R8
+	TESTQ       R9, R9
+	JZ          rest_put
+	VADDPS      (R8), Y0, Y0
+	VADDPS      32(R8), Y1, Y1
+	VADDPS      64(R8), Y2, Y2
+	ADDQ        SI, R8
+	VADDPS      (R8), Y3, Y3
+	VADDPS      32(R8), Y4, Y4
+	VADDPS      64(R8), Y5, Y5
+	MOVQ        DX, R8
+
+rest_put:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	ADDQ    SI, R8
+	VMOVUPS Y3, (R8)
+	VMOVUPS Y4, 32(R8)
+	VMOVUPS Y5, 64(R8)
+	ADDQ    $+96, DX
+	ADDQ    BX, CX
+	ADDQ    BX, CX
+	DECQ    DI
+	JNZ     rest
+
+rest_end:
 	VZEROUPPER
 	RET

@@ -114,18 +114,22 @@ func sandwich(y, x []float32, m [][]float32) {
 	}
 }
 
-// maxSide is the largest side of a tile.
-const maxSide = 8
+// The largest side of a tile, and most weights of a filter.
+const (
+	maxSide = 8
+	maxTaps = 25
+)
 
 // portableLanes is how many tiles the portable kernels take together: as many as lie in four strips of two.
 const portableLanes = 8
 
 // portableWinograd are the inner loops of the portable set, to compare others with: they are slower than direct ones.
 func portableWinograd() winogradKernels {
-	k := winogradKernels{lanes: portableLanes, panel: 2, products: multiplyPanels}
+	k := winogradKernels{lanes: portableLanes, panel: 2, products: multiplyPanels, multiply: multiplyUnits}
 	for i, r := range winogradSizes {
 		s := newScheme(r)
-		k.pixels[0][i], k.results[0][i], k.taps[i] = s.transformPixels, s.transformResults, s.transformTaps
+		k.pixels[0][i], k.results[0][i], k.toFrequencies[i] = s.transformPixels, s.transformResults, s.transformTaps
+		k.inputs[i], k.gradients[i], k.toWeights[i] = s.transformInputs, s.transformGradients, s.transformSums
 	}
 	return k
 }
@@ -170,7 +174,7 @@ func (s *scheme) transformResults(y, m, _ []float32, at []int, g geometry) {
 	}
 }
 
-// transformTaps is winogradKernels.taps.
+// transformTaps is winogradKernels.toFrequencies.
 func (s *scheme) transformTaps(u, k []float32, _ []float32, at []int, p filters) {
 	var taps, values [maxSide * maxSide]float32
 	for c := range p.channels {
@@ -206,5 +210,62 @@ func multiplyPanels(m, u, v []float32, p panels, frequencies, channels int) {
 			}
 			u, m = u[channels*rows:], m[rows*width:]
 		}
+	}
+}
+
+// transformInputs is winogradKernels.inputs. A unit is a tile, and the lanes beyond the side of a tile are 0.
+func (s *scheme) transformInputs(v, x, _ []float32, at []int, units int, g geometry) {
+	s.transformUnits(v, x, at[:units], g, s.side, s.pixels)
+}
+
+// transformGradients is winogradKernels.gradients.
+func (s *scheme) transformGradients(v, x, _ []float32, at []int, units int, g geometry) {
+	s.transformUnits(v, x, at[:units], g, 4, s.values)
+}
+
+// transformUnits transforms units of size × size pixels by the matrix m.
+func (s *scheme) transformUnits(v, x []float32, at []int, g geometry, size int, m [][]float32) {
+	var pixels, values [maxSide * maxSide]float32
+	for c := range g.channels {
+		for unit, first := range at {
+			for i := range size {
+				copy(pixels[i*size:][:size], x[c*g.plane+first+i*g.row:])
+			}
+			sandwich(values[:], pixels[:], m)
+			for j := range s.side {
+				lanes := v[j*g.stride+(c*len(at)+unit)*portableLanes:][:portableLanes]
+				clear(lanes)
+				for i := range s.side {
+					lanes[i] = values[i*s.side+j]
+				}
+			}
+		}
+	}
+}
+
+// multiplyUnits is winogradKernels.multiply.
+func multiplyUnits(sums, y, x []float32, rows, columns, units int, add bool) {
+	for o := range rows {
+		for i := range columns {
+			lanes := sums[(o*columns+i)*portableLanes:][:portableLanes]
+			if !add {
+				clear(lanes)
+			}
+			v, u := y[o*units*portableLanes:], x[i*units*portableLanes:][:units*portableLanes]
+			for t, value := range u {
+				lanes[t%portableLanes] += v[t] * value
+			}
+		}
+	}
+}
+
+// transformSums is winogradKernels.toWeights.
+func (s *scheme) transformSums(dk, sums, _ []float32, groups, stride int) {
+	var values [maxSide * maxSide]float32
+	for f := range 4 * groups {
+		for t := range s.side * s.side {
+			values[t] = sums[t%s.side*stride+f*portableLanes+t/s.side]
+		}
+		sandwich(dk[f*s.r*s.r:], values[:], s.weights)
 	}
 }

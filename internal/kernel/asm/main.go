@@ -55,8 +55,11 @@ func main() {
 }
 
 func (t target) vector() reg.VecVirtual {
-	if t.bytes == 64 {
+	switch t.bytes {
+	case 64:
 		return ZMM()
+	case 16:
+		return XMM()
 	}
 	return YMM()
 }

@@ -21,9 +21,15 @@ func (t target) winograds() {
 			w.results(true)
 		}
 		w.taps()
+		w.weightKernels()
 	}
 	for rows := 1; rows <= t.rows; rows++ {
 		t.products(rows)
+	}
+	for rows := 1; rows <= t.dotRows; rows++ {
+		for columns := 1; columns <= t.terms; columns++ {
+			t.sums(rows, columns)
+		}
 	}
 }
 
