@@ -26,7 +26,7 @@ var allowed = map[string][]string{
 		"genotypes", "pretrained", "internal/assess", "internal/bench", "internal/search", "internal/train", "internal/derive",
 		"internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset",
 		"internal/checkpoint", "internal/runs", "internal/runfolder", "internal/genotype", "internal/primitive",
-		"internal/atomicfile", "internal/random",
+		"internal/gpu", "internal/atomicfile", "internal/random",
 	},
 
 	"internal/bench": {
@@ -71,9 +71,12 @@ var allowed = map[string][]string{
 	"internal/policy": {
 		"internal/graph", "internal/kernel", "internal/genotype", "internal/primitive", "internal/random",
 	},
-	"internal/block":  {"internal/graph", "internal/kernel", "internal/primitive", "internal/random"},
-	"internal/graph":  {"internal/kernel"},
-	"internal/kernel": {},
+	"internal/block":           {"internal/graph", "internal/kernel", "internal/primitive", "internal/random"},
+	"internal/graph":           {"internal/kernel"},
+	"internal/gpu":             {"internal/gpu/kernels", "internal/kernel"},
+	"internal/gpu/kernels":     {},
+	"internal/gpu/kernels/ptx": {"internal/gpu/kernels"},
+	"internal/kernel":          {},
 
 	"genotypes":           {"internal/genotype", "internal/primitive"},
 	"pretrained":          {"internal/checkpoint"},
@@ -107,6 +110,7 @@ var only = map[string][]string{
 	"github.com/goccy/go-graphviz":      {"internal/draw"},
 	"github.com/tdewolff/canvas":        {"internal/draw"},
 	"gorgonia.org/gorgonia":             {"internal/graph"},
+	"github.com/ebitengine/purego":      {"internal/gpu"},
 }
 
 // source is a file of the program, not of its tests.

@@ -1,0 +1,149 @@
+//go:build !static && (linux || darwin || windows)
+
+package gpu
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"nat/internal/gpu/kernels"
+)
+
+// cudaDevice is a device of CUDA.
+type cudaDevice struct {
+	*cuda
+	device                  int32
+	context, stream, module uintptr
+	memories                map[handle]bool
+	pointers                []unsafe.Pointer // to arguments, for reuse
+}
+
+// enter makes the device's context that of the thread, on which the calls up to the returned function are made.
+func (d *cudaDevice) enter() (leave func()) {
+	runtime.LockOSThread()
+	d.contextSetCurrent(d.context)
+	return runtime.UnlockOSThread
+}
+
+// start makes what a device needs: its context, a stream and the kernels.
+func (d *cudaDevice) start() error {
+	if err := d.after("cuDevicePrimaryCtxRetain", d.contextRetain(&d.context, d.device)); err != nil {
+		return err
+	}
+	defer d.enter()()
+	if err := d.after("cuStreamCreate", d.streamCreate(&d.stream, cudaStreamNonBlock)); err != nil {
+		return err
+	}
+	return d.load(kernels.PTX())
+}
+
+// load has the driver compile the kernels for the card.
+func (d *cudaDevice) load(ptx []byte) error {
+	image := append(bytes.Clone(ptx), 0)
+	log := make([]byte, 4096)
+	options := []int32{cudaJITErrorLog, cudaJITErrorLogSize}
+	values := []uintptr{uintptr(unsafe.Pointer(&log[0])), uintptr(len(log))}
+	status := d.moduleLoadDataEx(&d.module, unsafe.Pointer(&image[0]), uint32(len(options)), &options[0], &values[0])
+	runtime.KeepAlive(log)
+	err := d.after("cuModuleLoadDataEx", status)
+	switch status {
+	case 0:
+		return nil
+	case cudaUnsupportedPTX:
+		return fmt.Errorf("the driver is too old for the program's kernels: install a newer one: %w", err)
+	case cudaInvalidPTX:
+		line, _, _ := bytes.Cut(log, []byte{'\n'})
+		return fmt.Errorf("the driver refuses the program's kernels: install a newer one: %w: %s", err, bytes.TrimRight(line, "\x00"))
+	}
+	return err
+}
+
+func (d *cudaDevice) allocate(size int) (handle, error) {
+	defer d.enter()()
+	var m uintptr
+	if err := d.after("cuMemAlloc", d.memAlloc(&m, uintptr(size))); err != nil {
+		return 0, err
+	}
+	d.memories[handle(m)] = true
+	return handle(m), nil
+}
+
+func (d *cudaDevice) release(m handle) {
+	defer d.enter()()
+	delete(d.memories, m)
+	d.memFree(uintptr(m))
+}
+
+func (d *cudaDevice) available() int {
+	defer d.enter()()
+	var free, total uintptr
+	if d.memGetInfo(&free, &total) != 0 {
+		return -1
+	}
+	return int(free)
+}
+
+// write returns when data has been copied: memory that is not page-locked is staged.
+func (d *cudaDevice) write(to handle, at int, data []byte) error {
+	defer d.enter()()
+	return d.after("cuMemcpyHtoDAsync",
+		d.memcpyHtoDAsync(uintptr(to)+uintptr(at), unsafe.Pointer(&data[0]), uintptr(len(data)), d.stream))
+}
+
+func (d *cudaDevice) read(data []byte, from handle, at int) error {
+	defer d.enter()()
+	status := d.memcpyDtoHAsync(unsafe.Pointer(&data[0]), uintptr(from)+uintptr(at), uintptr(len(data)), d.stream)
+	if status == 0 {
+		status = d.streamSynchronize(d.stream)
+	}
+	return d.after("cuMemcpyDtoHAsync", status)
+}
+
+func (d *cudaDevice) clear(to handle, at, size int) error {
+	defer d.enter()()
+	return d.after("cuMemsetD32Async", d.memsetD32Async(uintptr(to)+uintptr(at), 0, uintptr(size/4), d.stream))
+}
+
+func (d *cudaDevice) kernel(name string) (handle, error) {
+	defer d.enter()()
+	var k uintptr
+	err := d.after("cuModuleGetFunction", d.moduleGetFunction(&k, d.module, name))
+	return handle(k), err
+}
+
+func (d *cudaDevice) launch(kernel handle, groups, threads [3]int, a *arguments) error {
+	defer d.enter()()
+	d.pointers = d.pointers[:0]
+	for i := range a.list {
+		d.pointers = append(d.pointers, a.pointer(i))
+	}
+	return d.after("cuLaunchKernel", d.launchKernel(uintptr(kernel),
+		uint32(groups[0]), uint32(groups[1]), uint32(groups[2]), uint32(threads[0]), uint32(threads[1]), uint32(threads[2]), 0,
+		d.stream, &d.pointers[0], 0))
+}
+
+func (d *cudaDevice) wait() error {
+	defer d.enter()()
+	return d.after("cuStreamSynchronize", d.streamSynchronize(d.stream))
+}
+
+func (d *cudaDevice) close() {
+	if d.context == 0 {
+		return
+	}
+	defer d.contextRelease(d.device)
+	defer d.enter()()
+	if d.stream == 0 {
+		return
+	}
+	d.streamSynchronize(d.stream)
+	for m := range d.memories {
+		d.memFree(uintptr(m))
+	}
+	if d.module != 0 {
+		d.moduleUnload(d.module)
+	}
+	d.streamDestroy(d.stream)
+}

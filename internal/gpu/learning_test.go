@@ -1,0 +1,140 @@
+package gpu
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"nat/internal/golden"
+	"nat/internal/kernel"
+)
+
+func TestCrossEntropy(t *testing.T) {
+	forSeeds(t, 6, func(b *bench) {
+		n, classes := 1+b.r.IntN(300), 2+b.r.IntN(120)
+		logits := make([]float32, n*classes)
+		for i := range logits {
+			logits[i] = float32(b.r.NormFloat64() * 20)
+			if b.r.IntN(4) == 0 {
+				logits[i] = 30 // equally probable classes
+			}
+		}
+		labels := make([]int32, n)
+		for i := range labels {
+			labels[i] = int32(b.r.IntN(classes))
+		}
+		x, p, dx, loss, dloss := b.of(logits), b.normal(n*classes), b.normal(n*classes), b.normal(2), b.normal(1)
+		deviceLabels := b.normal(n).device
+		b.d.WriteInts(deviceLabels, labels)
+		loss.host[1] = float32(kernel.CrossEntropyForward(b.w, loss.host, p.host, x.host, labels, classes))
+		b.d.CrossEntropyForward(loss.device, p.device, x.device, deviceLabels, classes)
+		b.near("probabilities", p)
+		b.near("loss and count", loss)
+		kernel.CrossEntropyBackward(b.w, dx.host, p.host, dloss.host, labels, classes)
+		b.d.CrossEntropyBackward(dx.device, p.device, dloss.device, deviceLabels, classes)
+		b.near("gradient", dx)
+	})
+}
+
+func TestSGD(t *testing.T) {
+	b := newBench(t, 1)
+	p, buffer := b.normal(1000), b.normal(1000)
+	for i := range 3 {
+		g := b.normal(1000)
+		kernel.SGDStep(b.w, p.host, buffer.host, g.host, 0.1, 0.9, 3e-4, i == 0)
+		b.d.SGDStep(p.device, buffer.device, g.device, 0.1, 0.9, 3e-4, i == 0)
+		b.near("parameters", p)
+		b.near("buffer", buffer)
+	}
+}
+
+// TestSolversAgainstGolden steps the golden parameters six times: each must be within 1e-4 of its way, and each moment within 2e-5.
+func TestSolversAgainstGolden(t *testing.T) {
+	f := golden.Open(t, "optim")
+	for _, solver := range []string{"sgd_momentum", "adam"} {
+		t.Run(solver, func(t *testing.T) {
+			b := newBench(t, 1)
+			get := func(name string) pair { return b.of(f.Get(solver + "/" + name).Float32()) }
+			p := get("p0")
+			start := p.host
+			first, second := b.of(make([]float32, len(start))), b.of(make([]float32, len(start)))
+			for step := 1; step <= 6; step++ {
+				g := get(fmt.Sprint("g", step-1))
+				if solver == "adam" {
+					b.d.AdamStep(p.device, first.device, second.device, g.device,
+						Adam{Rate: 3e-4, Beta1: 0.5, Beta2: 0.999, Epsilon: 1e-8, Decay: 5e-4}, step)
+					b.each("m", f.Get(fmt.Sprintf("%s/m%d", solver, step)).Values, first.device, 2e-5, nil)
+					b.each("v", f.Get(fmt.Sprintf("%s/v%d", solver, step)).Values, second.device, 2e-5, nil)
+				} else {
+					b.d.SGDStep(p.device, first.device, g.device, 0.01, 0.9, 3e-4, step == 1)
+					b.each("buffer", f.Get(fmt.Sprintf("%s/buf%d", solver, step)).Values, first.device, 2e-5, nil)
+				}
+				way := slices.Clone(f.Get(solver + "/p6").Values)
+				for i := range way {
+					way[i] -= float64(start[i])
+				}
+				b.each("p", f.Get(fmt.Sprintf("%s/p%d", solver, step)).Values, p.device, 1e-4, way)
+			}
+		})
+	}
+}
+
+// each fails the test unless every number is within the tolerance of it, or of its scale.
+func (b *bench) each(name string, want []float64, m Memory, tolerance float64, scale []float64) {
+	b.t.Helper()
+	got := make([]float32, len(want))
+	if err := b.d.Read(got, m); err != nil {
+		b.t.Fatal(err)
+	}
+	for i, v := range want {
+		by := v
+		if scale != nil {
+			by = scale[i]
+		}
+		if off := math.Abs(float64(got[i]) - v); off > tolerance*math.Abs(by) {
+			b.t.Errorf("%s[%d] = %g, want %g: off by %.2g of %g", name, i, got[i], v, off/math.Abs(by), by)
+		}
+	}
+}
+
+func TestAugment(t *testing.T) {
+	b := newBench(t, 1)
+	const images, channels, height, width = 5, 3, 6, 8
+	bytes := make([]byte, images*channels*height*width)
+	for i := range bytes {
+		bytes[i] = byte(b.r.UintN(256))
+	}
+	data := b.normal(len(bytes) / 4).device
+	b.d.WriteBytes(data, bytes)
+	levels := b.normal(channels * 256)
+	places := []Place{
+		{Index: 4},
+		{Index: 0, Down: 2, Across: -3, Mirrored: true},
+		{Index: 2, Down: -1, Across: 1, Top: 1, Bottom: 4, Left: 2, Right: 3},
+	}
+	y := b.normal(len(places) * channels * height * width)
+	i := 0
+	for _, p := range places {
+		for c := range channels {
+			for row := range int32(height) {
+				for column := range int32(width) {
+					h, w, level := row+p.Down, column+p.Across, byte(0)
+					if p.Mirrored {
+						w = width - 1 - column + p.Across
+					}
+					if h >= 0 && h < height && w >= 0 && w < width {
+						level = bytes[((int(p.Index)*channels+c)*height+int(h))*width+int(w)]
+					}
+					y.host[i] = levels.host[c*256+int(level)]
+					if row >= p.Top && row < p.Bottom && column >= p.Left && column < p.Right {
+						y.host[i] = 0
+					}
+					i++
+				}
+			}
+		}
+	}
+	b.d.Augment(y.device, data, levels.device, places, channels, height, width)
+	b.near("images", y)
+}

@@ -1,0 +1,146 @@
+package gpu
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Memory is a piece of a device's memory, of numbers of four bytes, as a slice is of the program's. The zero Memory is
+// none.
+type Memory struct {
+	buffer   *buffer
+	at, size int
+}
+
+// buffer is memory as the driver gave it.
+type buffer struct {
+	handle handle
+	size   int
+}
+
+// IsNil tells whether there is no memory.
+func (m Memory) IsNil() bool { return m.buffer == nil }
+
+// Len returns how many numbers there is room for.
+func (m Memory) Len() int { return m.size }
+
+// Slice returns the numbers from number from on up to number to.
+func (m Memory) Slice(from, to int) Memory {
+	if from < 0 || to < from || to > m.size {
+		panic(fmt.Sprintf("gpu: [%d:%d] of memory of %d numbers", from, to, m.size))
+	}
+	return Memory{m.buffer, m.at + from, to - from}
+}
+
+// From returns the numbers from number from on.
+func (m Memory) From(from int) Memory { return m.Slice(from, m.size) }
+
+// handle returns what the driver calls the memory, 0 for none.
+func (m Memory) handle() handle {
+	if m.buffer == nil {
+		return 0
+	}
+	return m.buffer.handle
+}
+
+// pool is memory that was given back and waits to be used again: asking a driver for some takes longer than many a kernel.
+// What has been queued may still use it; what uses it next is queued behind.
+type pool struct {
+	idle       []*buffer // in ascending order of size
+	used, held int       // numbers that are lent out, and that are lent out or idle
+	peak       int       // most that were lent out
+}
+
+const (
+	// maxWaste is how many times larger than asked for the memory may be that Allocate returns.
+	maxWaste = 2
+	// maxHeld is how many times as much as was ever in use the pool holds.
+	maxHeld = 1.25
+)
+
+// Allocate returns memory for n numbers, with arbitrary contents. Free gives it back.
+func (d *Device) Allocate(n int) (Memory, error) {
+	if d.err != nil {
+		return Memory{}, d.err
+	}
+	if n > mostNumbers {
+		return Memory{}, fmt.Errorf("%s: a tensor of %d numbers is too large, at most %d fit: use a smaller batch",
+			d.info.ID(), n, mostNumbers)
+	}
+	n = max(n, 1)
+	p := &d.pool
+	i := p.position(n)
+	if i < len(p.idle) && p.idle[i].size <= maxWaste*n {
+		b := p.idle[i]
+		p.idle = slices.Delete(p.idle, i, i+1)
+		p.lend(b.size)
+		return Memory{b, 0, n}, nil
+	}
+	h, err := d.driver.allocate(4 * n)
+	if err != nil && len(p.idle) > 0 {
+		d.shrink(0)
+		h, err = d.driver.allocate(4 * n)
+	}
+	if err != nil {
+		return Memory{}, d.exhausted(n, err)
+	}
+	p.held += n
+	p.lend(n)
+	d.shrink(int(maxHeld * float64(p.peak)))
+	return Memory{&buffer{h, n}, 0, n}, nil
+}
+
+// take is Allocate whose error sticks. Memory that was not to be had is none.
+func (d *Device) take(n int) Memory {
+	m, err := d.Allocate(n)
+	if err != nil && d.err == nil {
+		d.err = err
+	}
+	return m
+}
+
+// Free gives back memory that Allocate returned.
+func (d *Device) Free(m Memory) {
+	if m.buffer == nil {
+		return
+	}
+	d.pool.used -= m.buffer.size
+	d.pool.idle = slices.Insert(d.pool.idle, d.pool.position(m.buffer.size), m.buffer)
+}
+
+// Peak returns how many bytes were ever in use at once.
+func (d *Device) Peak() int { return 4 * d.pool.peak }
+
+// position returns where in idle the first buffer is that has room for n numbers.
+func (p *pool) position(n int) int {
+	i, _ := slices.BinarySearchFunc(p.idle, n, func(b *buffer, n int) int { return b.size - n })
+	return i
+}
+
+func (p *pool) lend(n int) {
+	p.used += n
+	p.peak = max(p.peak, p.used)
+}
+
+// shrink gives up idle memory, the largest first, until the pool holds no more than most numbers.
+func (d *Device) shrink(most int) {
+	p := &d.pool
+	for len(p.idle) > 0 && p.held > most {
+		last := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		p.held -= last.size
+		d.driver.release(last.handle)
+	}
+}
+
+// exhausted says that n numbers were not to be had.
+func (d *Device) exhausted(n int, err error) error {
+	free := ""
+	if bytes := d.driver.available(); bytes >= 0 {
+		free = fmt.Sprintf(", %s are free", mebibytes(bytes))
+	}
+	return fmt.Errorf("%s (%s): %s could not be had, %s are in use%s: use a smaller batch: %w",
+		d.info.ID(), d.info.Name, mebibytes(4*n), mebibytes(4*d.pool.used), free, err)
+}
+
+func mebibytes(n int) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -1,0 +1,128 @@
+//go:build !static && (linux || darwin || windows)
+
+package gpu
+
+import (
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"nat/internal/gpu/kernels"
+)
+
+// openCLDevice is a device of OpenCL.
+type openCLDevice struct {
+	*openCL
+	device, context, queue, program uintptr
+	kernels                         []uintptr
+	memories                        map[handle]bool
+}
+
+// buildOptions have products and sums rounded as the source says, so that devices differ in as little as can be.
+const buildOptions = "-cl-std=CL1.2 -w"
+
+// build builds the kernels from their source.
+func (d *openCLDevice) build() error {
+	text := append([]byte(kernels.OpenCL()), 0)
+	first, length := &text[0], uintptr(len(text)-1)
+	var status clStatus
+	if d.program = d.createProgram(d.context, 1, &first, &length, &status); status != 0 {
+		return status.after("clCreateProgramWithSource")
+	}
+	if status := d.buildProgram(d.program, 1, &d.device, buildOptions, 0, 0); status != 0 {
+		return fmt.Errorf("%w: update the device's driver: %s", status.after("clBuildProgram"), d.buildLog())
+	}
+	return nil
+}
+
+// buildLog returns the first line of what the compiler says that tells of an error.
+func (d *openCLDevice) buildLog() string {
+	log := make([]byte, 1<<16)
+	var got uintptr
+	d.getProgramBuildInfo(d.program, d.device, clProgramBuildLog, uintptr(len(log)), unsafe.Pointer(&log[0]), &got)
+	all := strings.TrimRight(string(log[:got]), "\x00\n ")
+	for line := range strings.Lines(all) {
+		if strings.Contains(line, "error") {
+			return strings.TrimSpace(line)
+		}
+	}
+	line, _, _ := strings.Cut(all, "\n")
+	return line
+}
+
+func (d *openCLDevice) allocate(bytes int) (handle, error) {
+	var status clStatus
+	m := d.createBuffer(d.context, clMemReadWrite, uintptr(bytes), 0, &status)
+	if status != 0 {
+		return 0, status.after("clCreateBuffer")
+	}
+	d.memories[handle(m)] = true
+	return handle(m), nil
+}
+
+func (d *openCLDevice) release(m handle) {
+	delete(d.memories, m)
+	d.releaseMemObject(uintptr(m))
+}
+
+func (d *openCLDevice) available() int { return -1 }
+
+func (d *openCLDevice) write(to handle, at int, data []byte) error {
+	return d.enqueueWriteBuffer(d.queue, uintptr(to), 1, uintptr(at), uintptr(len(data)), unsafe.Pointer(&data[0]), 0, 0, 0).
+		after("clEnqueueWriteBuffer")
+}
+
+func (d *openCLDevice) read(data []byte, from handle, at int) error {
+	return d.enqueueReadBuffer(d.queue, uintptr(from), 1, uintptr(at), uintptr(len(data)), unsafe.Pointer(&data[0]), 0, 0, 0).
+		after("clEnqueueReadBuffer")
+}
+
+func (d *openCLDevice) clear(to handle, at, bytes int) error {
+	zero := new(uint32)
+	return d.enqueueFillBuffer(d.queue, uintptr(to), zero, 4, uintptr(at), uintptr(bytes), 0, 0, 0).
+		after("clEnqueueFillBuffer")
+}
+
+func (d *openCLDevice) kernel(name string) (handle, error) {
+	var status clStatus
+	k := d.createKernel(d.program, name, &status)
+	if status != 0 {
+		return 0, status.after("clCreateKernel")
+	}
+	d.kernels = append(d.kernels, k)
+	return handle(k), nil
+}
+
+func (d *openCLDevice) launch(kernel handle, groups, threads [3]int, a *arguments) error {
+	for i, arg := range a.list {
+		if status := d.setKernelArg(uintptr(kernel), uint32(i), uintptr(arg.size), a.pointer(i)); status != 0 {
+			return status.after(fmt.Sprintf("clSetKernelArg %d", i))
+		}
+	}
+	var global, local [3]uintptr
+	for i := range 3 {
+		global[i], local[i] = uintptr(groups[i]*threads[i]), uintptr(threads[i])
+	}
+	return d.enqueueNDRangeKernel(d.queue, uintptr(kernel), 3, nil, &global[0], &local[0], 0, 0, 0).after("clEnqueueNDRangeKernel")
+}
+
+func (d *openCLDevice) wait() error { return d.finish(d.queue).after("clFinish") }
+
+func (d *openCLDevice) close() {
+	if d.queue != 0 {
+		d.finish(d.queue)
+	}
+	for _, k := range d.kernels {
+		d.releaseKernel(k)
+	}
+	for m := range d.memories {
+		d.releaseMemObject(uintptr(m))
+	}
+	if d.program != 0 {
+		d.releaseProgram(d.program)
+	}
+	if d.queue != 0 {
+		d.releaseQueue(d.queue)
+	}
+	d.releaseContext(d.context)
+}
