@@ -118,8 +118,8 @@ expression "Genotype(…)".`,
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		p.searchCommand(), p.deriveCommand(), p.evalPolicyCommand(), p.trainCommand(), p.evalCommand(), p.visualizeCommand(),
-		p.genotypesCommand(), p.opsCommand(), p.costCommand(), p.benchCommand(), p.downloadCommand(), p.versionCommand(),
-		p.completionCommand(),
+		p.genotypesCommand(), p.opsCommand(), p.costCommand(), p.benchCommand(), p.downloadCommand(), p.devicesCommand(),
+		p.versionCommand(), p.completionCommand(),
 	)
 	return root
 }
