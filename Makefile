@@ -1,4 +1,4 @@
-# The targets that people use: build, test, check, bench, asm, fuzz, dist, clean. check runs all that must pass before a change
+# The targets that people use: build, test, check, bench, asm, cuda, fuzz, dist, clean. check runs all that must pass before a change
 # goes in; its parts (format, vet, lint, size, test, race) can be run alone.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -12,7 +12,7 @@ RACE        := ./internal/dataset ./internal/graph ./internal/kernel
 TREE_LIMIT  := 47185920
 PLATFORMS   := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build test check format vet lint size race bench kernels asm fuzz dist clean
+.PHONY: build test check format vet lint size race bench kernels asm cuda fuzz dist clean
 
 build:
 	go build -o nat ./cmd/nat
@@ -54,6 +54,12 @@ asm:
 	go generate ./internal/kernel
 	git diff --exit-code -- internal/kernel
 
+# cuda compiles the kernels of graphics cards to PTX anew, which needs clang 14; it fails if that differs from what is
+# committed.
+cuda:
+	go generate ./internal/gpu/kernels
+	git diff --exit-code -- internal/gpu/kernels
+
 # fuzz gives every fuzz test of the tree FUZZTIME. Minimising is kept short: on inputs of kilobytes it takes all of that.
 fuzz:
 	@git grep -o '^func Fuzz[A-Za-z0-9_]*' -- '*_test.go' | while IFS=: read -r file declaration; do \
@@ -61,6 +67,8 @@ fuzz:
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x "./$$(dirname $$file)" || exit 1; \
 	done
 
+# dist builds the files of a release. Those for Linux find graphics cards and need the C library glibc; those called static
+# need nothing at all, and compute on the processor.
 dist: clean
 	@mkdir -p dist
 	@for platform in $(PLATFORMS); do \
@@ -68,6 +76,11 @@ dist: clean
 		echo "dist/nat-$(VERSION)-$$os-$$arch$$suffix"; \
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags "-s -w -X nat/internal/cli.release=$(VERSION)" \
 			-o "dist/nat-$(VERSION)-$$os-$$arch$$suffix" ./cmd/nat || exit 1; \
+	done
+	@for arch in amd64 arm64; do \
+		echo "dist/nat-$(VERSION)-linux-$$arch-static"; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -tags static -trimpath -ldflags "-s -w -X nat/internal/cli.release=$(VERSION)" \
+			-o "dist/nat-$(VERSION)-linux-$$arch-static" ./cmd/nat || exit 1; \
 	done
 	@cd dist && { sha256sum nat-* 2>/dev/null || shasum -a 256 nat-*; } > SHA256SUMS
 
