@@ -24,7 +24,8 @@ var allowed = map[string][]string{
 	"cmd/nat": {"internal/cli"},
 	"internal/cli": {
 		"genotypes", "pretrained", "internal/assess", "internal/bench", "internal/search", "internal/train", "internal/derive",
-		"internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/dataset",
+		"internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/kernel",
+		"internal/dataset",
 		"internal/checkpoint", "internal/runs", "internal/runfolder", "internal/genotype", "internal/primitive",
 		"internal/gpu", "internal/atomicfile", "internal/random",
 	},
@@ -37,7 +38,7 @@ var allowed = map[string][]string{
 		"internal/runs", "internal/network", "internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder",
 		"internal/genotype", "internal/random",
 	},
-	"internal/runs":          {"internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder"},
+	"internal/runs":          {"internal/graph", "internal/kernel", "internal/dataset", "internal/checkpoint", "internal/runfolder"},
 	"internal/runs/runstest": {"internal/dataset", "internal/runfolder"},
 	"internal/search": {
 		"internal/runs",

@@ -1,16 +1,50 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/pflag"
 
+	"nat/internal/graph"
+	"nat/internal/kernel"
 	"nat/internal/supernet"
 )
 
 // maxThreads bounds --threads.
 const maxThreads = 1024
+
+// deviceFlags are the flags of commands that compute.
+type deviceFlags struct {
+	threads     int
+	convolution kernel.Algorithm
+}
+
+func (d *deviceFlags) define(flags *pflag.FlagSet) {
+	threadsFlag(flags, &d.threads)
+	convolutionFlag(flags, &d.convolution)
+}
+
+// device returns what the flags ask for.
+func (d *deviceFlags) device() (*graph.Device, error) {
+	return graph.NewCPUOf(d.threads, "", d.convolution)
+}
+
+// convolutionFlag defines --convolution, which means the same in every command that has it.
+func convolutionFlag(flags *pflag.FlagSet, a *kernel.Algorithm) {
+	words := []string{kernel.Auto.String(), kernel.Direct.String(), kernel.Winograd.String()}
+	read := func(text string) (kernel.Algorithm, error) {
+		a, err := kernel.ParseAlgorithm(text)
+		if err != nil {
+			return a, errors.New(choices(text, words))
+		}
+		return a, nil
+	}
+	flags.Var(&setting[kernel.Algorithm]{a, read, "word", a.String()}, "convolution",
+		"how 3×3 and 5×5 convolutions are computed, which changes last digits; auto takes the faster way: "+strings.Join(words, ", "))
+}
 
 // threadsFlag defines --threads, which means the same in every command that has it.
 func threadsFlag(flags *pflag.FlagSet, threads *int) {

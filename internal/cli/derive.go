@@ -30,6 +30,7 @@ const (
 // deriveSettings are the flags of nat derive.
 type deriveSettings struct {
 	dataFlags
+	deviceFlags
 	modelSettings
 	architectures                   []string
 	random                          int
@@ -38,7 +39,7 @@ type deriveSettings struct {
 	withMode, allowCostlier, noEval bool
 	seed                            uint64
 	imagesGiven                     bool // --images
-	batchSize, threads              int
+	batchSize                       int
 	out                             string
 	formats                         []draw.Format
 	noDraw, json                    bool
@@ -92,7 +93,7 @@ func (s *deriveSettings) define(flags *pflag.FlagSet) {
 	seedFlag(flags, &s.seed)
 	s.defineOffline(flags)
 	batchSizeFlag(flags, &s.batchSize)
-	threadsFlag(flags, &s.threads)
+	s.deviceFlags.define(flags)
 	flags.StringVar(&s.out, "out", ".", "`folder` for the drawings")
 	formatFlag(flags, &s.formats)
 	flags.BoolVar(&s.noDraw, "no-draw", false, "make no drawings")
@@ -123,7 +124,10 @@ func (p *program) derive(ctx context.Context, s deriveSettings) error {
 			return err
 		}
 	}
-	device := graph.NewCPU(s.threads)
+	device, err := s.device()
+	if err != nil {
+		return err
+	}
 	defer device.Close()
 	images := imagesOf{program: p, set: set, settings: s}
 	for i, d := range all {

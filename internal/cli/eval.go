@@ -15,7 +15,6 @@ import (
 	"nat/internal/dataset"
 	"nat/internal/derive"
 	"nat/internal/draw"
-	"nat/internal/graph"
 	"nat/internal/network"
 	"nat/internal/runfolder"
 	"nat/internal/train"
@@ -68,10 +67,11 @@ func (p *program) loadTrained(path string, f trainedFlags) (t network.Trained, c
 type evalSettings struct {
 	trainedFlags
 	dataFlags
-	images, batchSize, threads int
-	logits, out                string
-	formats                    []draw.Format
-	noDraw, json               bool
+	deviceFlags
+	images, batchSize int
+	logits, out       string
+	formats           []draw.Format
+	noDraw, json      bool
 }
 
 func (p *program) evalCommand() *cobra.Command {
@@ -97,7 +97,7 @@ running statistics. --logits writes what the network was fed with and what it ga
 	s.dataFlags.define(flags)
 	wholeNumber(flags, &s.images, "images", 0, 0, 10_000_000, "test images to take, the first ones; 0 takes all")
 	batchSizeFlag(flags, &s.batchSize)
-	threadsFlag(flags, &s.threads)
+	s.deviceFlags.define(flags)
 	flags.StringVar(&s.logits, "logits", "", "safetensors `file` to write images, as fed to the network, and logits to")
 	flags.StringVar(&s.out, "out", ".", "`folder` for the picture")
 	formatFlag(flags, &s.formats)
@@ -124,7 +124,10 @@ func (p *program) eval(c *cobra.Command, s evalSettings, path string) error {
 			return err
 		}
 	}
-	device := graph.NewCPU(s.threads)
+	device, err := s.device()
+	if err != nil {
+		return err
+	}
 	defer device.Close()
 	bar := p.newProgress("evaluating", false)
 	defer bar.close()

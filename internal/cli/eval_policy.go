@@ -11,17 +11,17 @@ import (
 	"nat/genotypes"
 	"nat/internal/assess"
 	"nat/internal/genotype"
-	"nat/internal/graph"
 	"nat/internal/model"
 )
 
 // evalPolicySettings are the flags of nat eval-policy.
 type evalPolicySettings struct {
 	dataFlags
+	deviceFlags
 	modelSettings
 	inputs, candidates, images int
 	seed                       uint64
-	batchSize, threads         int
+	batchSize                  int
 	json                       bool
 }
 
@@ -54,7 +54,7 @@ func (s *evalPolicySettings) define(flags *pflag.FlagSet) {
 	seedFlag(flags, &s.seed)
 	s.defineOffline(flags)
 	batchSizeFlag(flags, &s.batchSize)
-	threadsFlag(flags, &s.threads)
+	s.deviceFlags.define(flags)
 	jsonFlag(flags, &s.json)
 }
 
@@ -83,7 +83,10 @@ func (p *program) evalPolicy(ctx context.Context, s evalPolicySettings) error {
 	if o.Images, err = p.heldOut(set, m, s.images); err != nil {
 		return err
 	}
-	device := graph.NewCPU(s.threads)
+	device, err := s.device()
+	if err != nil {
+		return err
+	}
 	defer device.Close()
 	bar := p.newProgress("evaluating the policy", false)
 	defer bar.close()

@@ -10,7 +10,6 @@ import (
 
 	"nat/internal/dataset"
 	"nat/internal/genotype"
-	"nat/internal/graph"
 	"nat/internal/search"
 	"nat/internal/supernet"
 )
@@ -151,6 +150,7 @@ func (p *program) resumeSearch(c *cobra.Command, s searchSettings) error {
 	if err != nil {
 		return err
 	}
+	s.resumedDevice(c, config.Convolution)
 	if err := s.resumed(c, config.Provenance, config.Settings.Supernet.ImageSize); err != nil {
 		return err
 	}
@@ -184,7 +184,10 @@ func agreeSearch(c *cobra.Command, stored search.Options) (epochs int, err error
 // runSearch runs a search that begin starts or resumes, and says what became of it.
 func (p *program) runSearch(ctx context.Context, s searchSettings, set *dataset.Set, begin func(search.Resources) (*search.Search, error)) (err error) {
 	defer spareMemory()()
-	device := graph.NewCPU(s.threads)
+	device, err := s.device()
+	if err != nil {
+		return err
+	}
 	defer device.Close()
 	view := p.newSearchView()
 	defer view.close()

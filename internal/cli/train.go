@@ -10,7 +10,6 @@ import (
 
 	"nat/internal/dataset"
 	"nat/internal/genotype"
-	"nat/internal/graph"
 	"nat/internal/network"
 	"nat/internal/train"
 )
@@ -180,6 +179,7 @@ func (p *program) resumeTraining(c *cobra.Command, s trainSettings, named []geno
 	if err != nil {
 		return err
 	}
+	s.resumedDevice(c, config.Convolution)
 	if err := s.resumed(c, config.Provenance, config.Settings.Size.ImageSize); err != nil {
 		return err
 	}
@@ -218,7 +218,10 @@ func agreeTraining(c *cobra.Command, stored train.Options) (epochs int, err erro
 // train runs a training that begin starts or resumes, and says what became of it.
 func (p *program) train(c *cobra.Command, s trainSettings, set *dataset.Set, begin func(train.Resources) (*train.Training, error)) (err error) {
 	defer spareMemory()()
-	device := graph.NewCPU(s.threads)
+	device, err := s.device()
+	if err != nil {
+		return err
+	}
 	defer device.Close()
 	view := p.newTrainView("training")
 	defer view.close()

@@ -11,16 +11,17 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"nat/internal/kernel"
 	"nat/internal/runs"
 )
 
 // runFlags are the flags that all commands have that train in a run folder.
 type runFlags struct {
 	dataFlags
+	deviceFlags
 	save, resume      string
 	maxHours          float64
 	checkpointMinutes float64
-	threads           int
 	json              bool
 }
 
@@ -31,8 +32,15 @@ func (r *runFlags) define(flags *pflag.FlagSet, command string) {
 	flags.StringVar(&r.resume, "resume", "", "run `folder` to continue")
 	realNumber(flags, &r.maxHours, "max-hours", 0, 0, 1e6, "hours after which to stop with a checkpoint; 0: never")
 	realNumber(flags, &r.checkpointMinutes, "checkpoint-minutes", 5, 0, 1e6, "minutes between checkpoints within an epoch; 0: none there")
-	threadsFlag(flags, &r.threads)
+	r.deviceFlags.define(flags)
 	jsonFlag(flags, &r.json)
+}
+
+// resumedDevice has a resumed run compute as it was begun unless the flags ask for something else.
+func (r *runFlags) resumedDevice(c *cobra.Command, begun kernel.Algorithm) {
+	if !c.Flags().Changed("convolution") {
+		r.convolution = begun
+	}
 }
 
 func (r *runFlags) saveEvery() time.Duration {

@@ -26,6 +26,14 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	return 0, fmt.Errorf("there is no convolution algorithm %q: give auto, direct or winograd", name)
 }
 
+// MarshalText and UnmarshalText write and read an algorithm by its name.
+func (a Algorithm) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+func (a *Algorithm) UnmarshalText(name []byte) (err error) {
+	*a, err = ParseAlgorithm(string(name))
+	return err
+}
+
 // Algorithm returns what the pool was told to compute convolutions with.
 func (w *Workers) Algorithm() Algorithm { return w.algorithm }
 

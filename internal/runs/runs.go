@@ -9,6 +9,7 @@ import (
 
 	"nat/internal/dataset"
 	"nat/internal/graph"
+	"nat/internal/kernel"
 	"nat/internal/runfolder"
 )
 
@@ -26,17 +27,18 @@ type Provenance struct {
 // Config is a run's config.json. S is the type of its settings.
 type Config[S any] struct {
 	Provenance
-	Kernels     string `json:"kernels"` // the set of inner loops that computes; others give other last bits
-	Threads     int    `json:"threads"`
-	Dataset     string `json:"dataset"`
-	Fingerprint string `json:"data_fingerprint"` // of the training images
-	Settings    S      `json:"settings"`
+	Kernels     string           `json:"kernels"`     // the set of inner loops that computes; others give other last bits
+	Convolution kernel.Algorithm `json:"convolution"` // likewise
+	Threads     int              `json:"threads"`
+	Dataset     string           `json:"dataset"`
+	Fingerprint string           `json:"data_fingerprint"` // of the training images
+	Settings    S                `json:"settings"`
 }
 
 // NewConfig returns the config of a run with these settings.
 func NewConfig[S any](p Provenance, d *graph.Device, data *dataset.Set, fingerprint string, settings S) Config[S] {
 	w := d.Workers()
-	return Config[S]{p, w.Set(), w.Threads(), data.Name, fingerprint, settings}
+	return Config[S]{p, w.Set(), w.Algorithm(), w.Threads(), data.Name, fingerprint, settings}
 }
 
 // Text returns what a run folder holds of the config.
@@ -49,6 +51,7 @@ func ReadConfig[S interface{ Validate() error }](path string) (c Config[S], err 
 	if err != nil {
 		return c, err
 	}
+	c.Convolution = kernel.Direct // of runs that don't say
 	if err := json.Unmarshal(text, &c); err != nil {
 		return c, fmt.Errorf("%s: %w", f.ConfigPath(), err)
 	}
@@ -70,6 +73,10 @@ func (c Config[S]) Admit(begun, epochs int, d *graph.Device, data *dataset.Set, 
 	if set := d.Workers().Set(); set != c.Kernels {
 		warn(fmt.Sprintf("this machine computes with the %s kernels, the run was begun with the %s ones: results will differ from those of an uninterrupted run in the last digits",
 			set, c.Kernels))
+	}
+	if a := d.Workers().Algorithm(); a != c.Convolution {
+		warn(fmt.Sprintf("the run was begun with --convolution %s, now it is %s: results will differ from those of an uninterrupted run in the last digits",
+			c.Convolution, a))
 	}
 	return nil
 }
