@@ -23,9 +23,9 @@ const module = "nat"
 var allowed = map[string][]string{
 	"cmd/nat": {"internal/cli"},
 	"internal/cli": {
-		"genotypes", "pretrained", "internal/assess", "internal/bench", "internal/search", "internal/train", "internal/derive",
-		"internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy", "internal/graph", "internal/kernel",
-		"internal/dataset",
+		"genotypes", "pretrained", "internal/assess", "internal/bench", "internal/search", "internal/train", "internal/onnx",
+		"internal/derive", "internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy",
+		"internal/graph", "internal/kernel", "internal/dataset",
 		"internal/checkpoint", "internal/runs", "internal/runfolder", "internal/genotype", "internal/primitive",
 		"internal/gpu", "internal/atomicfile", "internal/random",
 	},
@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 		"bench", "internal/supernet", "internal/policy", "internal/graph", "internal/kernel", "internal/dataset", "internal/genotype",
 		"internal/primitive", "internal/random",
 	},
+	"internal/onnx": {"internal/network", "internal/block", "internal/graph"},
 	"internal/train": {
 		"internal/runs", "internal/network", "internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder",
 		"internal/genotype", "internal/random",

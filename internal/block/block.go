@@ -205,41 +205,8 @@ func (b Block) normParameters(name string, channels int) []Parameter {
 
 // Apply adds the block to a graph: the node of its output for x [N, C, H, W].
 func (b Block) Apply(g *graph.Graph, x *graph.Node, from Source) *graph.Node {
-	if b.pool != nil {
-		x = b.applyPool(g, x)
-	}
-	if len(b.branches) > 0 {
-		first, second := b.branches[0], b.branches[1]
-		if x.Shape()[2]%2 == 1 { // a row and a column of zeros at the top and left, so the first begins on them
-			first.padH, first.padW = 1, 1
-		} else {
-			second.padH, second.padW = -1, -1
-		}
-		oh, ow := halved(x.Shape()[2]), halved(x.Shape()[3])
-		halves := g.Concat(
-			g.Conv(x, from.Parameter(g, first.name+".weight"), first.convolution(oh, ow)),
-			g.Conv(x, from.Parameter(g, second.name+".weight"), second.convolution(oh, ow)))
-		return b.normalise(g, halves, b.branchNorm, from)
-	}
-	for i := 0; i < len(b.layers); i++ {
-		l := b.layers[i]
-		c := l.convolution(
-			(x.Shape()[2]+2*l.padH-l.dilation*(l.kh-1)-1)/l.sh+1,
-			(x.Shape()[3]+2*l.padW-l.dilation*(l.kw-1)-1)/l.sw+1)
-		if l.depthwise {
-			i++ // what mixes the channels follows
-			x = g.Separable(x, from.Parameter(g, l.name+".weight"), from.Parameter(g, b.layers[i].name+".weight"), c)
-		} else {
-			x = g.Conv(x, from.Parameter(g, l.name+".weight"), c)
-		}
-		if norm := b.layers[i].norm; norm != "" {
-			x = b.normalise(g, x, norm, from)
-		}
-	}
-	return x
+	return Build(b, from.In(g), x)
 }
-
-func halved(size int) int { return (size + 1) / 2 }
 
 // convolution returns how the layer moves over its input to give oh×ow pixels.
 func (l layer) convolution(oh, ow int) graph.Convolution {
@@ -249,32 +216,13 @@ func (l layer) convolution(oh, ow int) graph.Convolution {
 	}
 }
 
-// normalise adds a batch normalisation of that name.
-func (b Block) normalise(g *graph.Graph, x *graph.Node, name string, from Source) *graph.Node {
-	if from.mode == Evaluation {
-		return from.statistics(name).apply(g, x, from.set)
-	}
-	if from.mode == Training {
-		x = from.statistics(name).track(g, x)
-	} else {
-		x = g.Norm(x)
-	}
-	if b.style.Affine {
-		x = g.ScaleShift(x, from.Parameter(g, name+".weight"), from.Parameter(g, name+".bias"))
-	}
-	return x
+// over returns how the layer moves over h×w pixels.
+func (l layer) over(h, w int) graph.Convolution {
+	return l.convolution((h+2*l.padH-l.dilation*(l.kh-1)-1)/l.sh+1, (w+2*l.padW-l.dilation*(l.kw-1)-1)/l.sw+1)
 }
 
-func (b Block) applyPool(g *graph.Graph, x *graph.Node) *graph.Node {
-	if b.pool.relu {
-		x = g.ReLU(x)
-	}
-	out := func(size int) int { return (size+2*b.pool.pad-b.pool.kernel)/b.pool.stride + 1 }
-	y := g.Pool(x, graph.Pooling{
-		K: b.pool.kernel, Stride: b.pool.stride, Pad: b.pool.pad, OH: out(x.Shape()[2]), OW: out(x.Shape()[3]), Max: b.pool.max,
-	})
-	if b.style.NormalisePools {
-		y = g.Norm(y)
-	}
-	return y
+// over returns how the pool moves over h×w pixels.
+func (p pool) over(h, w int) graph.Pooling {
+	out := func(size int) int { return (size+2*p.pad-p.kernel)/p.stride + 1 }
+	return graph.Pooling{K: p.kernel, Stride: p.stride, Pad: p.pad, OH: out(h), OW: out(w), Max: p.max}
 }

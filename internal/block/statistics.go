@@ -7,10 +7,10 @@ import (
 	"nat/internal/graph"
 )
 
-// momentum is the weight of a batch in running statistics, epsilon what is added to the variance (spec section 3).
+// Epsilon is what is added to a variance, and momentum the weight of a batch in running statistics (spec section 3).
 const (
+	Epsilon  = 1e-5
 	momentum = 0.1
-	epsilon  = 1e-5
 )
 
 // Statistics are the running statistics of a batch normalisation.
@@ -73,7 +73,7 @@ func (s *Set) Follow() {
 func (r *Statistics) Fold(weight, bias []float32) (scale, shift []float32) {
 	scale, shift = make([]float32, len(weight)), make([]float32, len(weight))
 	for c := range scale {
-		s := float64(weight[c]) / math.Sqrt(float64(r.Variance[c])+epsilon)
+		s := float64(weight[c]) / math.Sqrt(float64(r.Variance[c])+Epsilon)
 		scale[c], shift[c] = float32(s), float32(float64(bias[c])-float64(r.Mean[c])*s)
 	}
 	return scale, shift

@@ -117,8 +117,10 @@ expression "Genotype(…)".`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return flagError(c, args, err) })
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		p.searchCommand(), p.deriveCommand(), p.evalPolicyCommand(), p.trainCommand(), p.evalCommand(), p.visualizeCommand(),
-		p.genotypesCommand(), p.opsCommand(), p.costCommand(), p.benchCommand(), p.downloadCommand(), p.devicesCommand(),
+		p.searchCommand(), p.deriveCommand(), p.evalPolicyCommand(),
+		p.trainCommand(), p.evalCommand(), p.exportCommand(),
+		p.visualizeCommand(), p.genotypesCommand(), p.opsCommand(), p.costCommand(),
+		p.benchCommand(), p.downloadCommand(), p.devicesCommand(),
 		p.versionCommand(), p.completionCommand(),
 	)
 	return root

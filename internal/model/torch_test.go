@@ -1,12 +1,8 @@
 package model
 
 import (
-	"errors"
-	"io/fs"
 	"math"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"nat/internal/checkpoint"
@@ -25,7 +21,7 @@ func TestLogitsOfPyTorch(t *testing.T) {
 	for _, opType := range []supernet.OpType{supernet.FullyConcat, supernet.LooseEnd} {
 		t.Run(string(opType), func(t *testing.T) {
 			folder := t.TempDir()
-			architecture := runPyTorch(t, "../../bench/torch_logits.py", folder, "--op-type", string(opType))
+			architecture := golden.Python(t, "PyTorch", "../../bench/torch_logits.py", folder, "--op-type", string(opType))
 			file, err := genotype.Parse("PyTorch's genotype", architecture)
 			if err != nil {
 				t.Fatal(err)
@@ -63,24 +59,6 @@ func TestLogitsOfPyTorch(t *testing.T) {
 			}
 		})
 	}
-}
-
-// runPyTorch runs a script that needs PyTorch and returns what it prints.
-func runPyTorch(t *testing.T, script string, args ...string) string {
-	t.Helper()
-	var failed *exec.ExitError
-	out, err := exec.Command("/usr/bin/python3", append([]string{"-B", script}, args...)...).Output()
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		t.Skip("Python is not installed")
-	case errors.As(err, &failed) && strings.Contains(string(failed.Stderr), "No module named"):
-		t.Skip("PyTorch is not installed (python3-torch): its files are not compared with what PyTorch computes from them")
-	case errors.As(err, &failed):
-		t.Fatalf("%s: %v: %s", script, err, failed.Stderr)
-	case err != nil:
-		t.Fatal(err)
-	}
-	return string(out)
 }
 
 // largestError returns the largest difference, relative to the largest number that is wanted.

@@ -84,7 +84,6 @@ type pass struct {
 	batch   dataset.Batch
 
 	dropped [][]float32 // by cell and edge, in order: factors of the images; nil for what is never dropped
-	zeros   int         // leaves of zeros made so far
 	loss    [1]float32
 	correct int
 	result  Result
@@ -114,25 +113,16 @@ func (p *pass) drop() {
 
 // build adds the network to a graph, which keeps loss and logits, and returns the loss.
 func (p *pass) build(g *graph.Graph, images *graph.Node) *graph.Node {
-	n, size := p.network, p.batch.N*p.network.size.Classes
-	p.zeros, p.result = 0, Result{Images: p.batch.N, Logits: make([]float32, size)}
-	before, last := p.stem(g, images)
-	var auxiliary *graph.Node
-	edges := 0
-	for i, c := range n.cells {
-		before, last = last, p.cell(g, c, before, last, edges)
-		edges += len(c.edges)
-		if i == 2*n.size.Layers/3 && p.mode == block.Training && p.Auxiliary != 0 && n.auxiliary != nil {
-			auxiliary = p.head(g, last)
-		}
-	}
-	logits := p.from("classifier.").Classify(g, g.GlobalAverage(last))
+	size := p.batch.N * p.network.size.Classes
+	p.result = Result{Images: p.batch.N, Logits: make([]float32, size)}
+	auxiliary := p.mode == block.Training && p.Auxiliary != 0
+	logits, head := Build(p.network, Builder[*graph.Node](&inGraph{Graph: g, pass: p}), images, auxiliary)
 	loss := g.SmoothCrossEntropy(logits, p.batch.Labels, float32(p.Smoothing), &p.correct)
 	g.Keep(logits, p.result.Logits)
-	if auxiliary != nil {
+	if head != nil {
 		p.result.AuxiliaryLogits = make([]float32, size)
-		g.Keep(auxiliary, p.result.AuxiliaryLogits)
-		beside := g.SmoothCrossEntropy(auxiliary, p.batch.Labels, float32(p.Smoothing), new(int))
+		g.Keep(head, p.result.AuxiliaryLogits)
+		beside := g.SmoothCrossEntropy(head, p.batch.Labels, float32(p.Smoothing), new(int))
 		loss = g.Add(loss, g.Weighted(beside, float32(p.Auxiliary)))
 	}
 	g.Keep(loss, p.loss[:])
@@ -145,66 +135,32 @@ func (p *pass) run(d *graph.Device, g *graph.Graph) (Result, error) {
 	return p.result, err
 }
 
-// from returns the parameters whose names begin with prefix.
-func (p *pass) from(prefix string) block.Source { return p.network.set.From(prefix, p.mode) }
-
-// stem returns what the first cell takes for the outputs of the two cells before it.
-func (p *pass) stem(g *graph.Graph, images *graph.Node) (before, last *graph.Node) {
-	parts := p.network.stem
-	before = parts[0].Apply(g, images, p.from(parts[0].name))
-	last = before
-	for _, next := range parts[1:] {
-		last = next.Apply(g, last, p.from(next.name))
-	}
-	return before, last
+// inGraph builds the network of a pass in a graph.
+type inGraph struct {
+	*graph.Graph
+	pass  *pass
+	zeros int // leaves of zeros made so far
 }
 
-// head adds the auxiliary head and returns its logits.
-func (p *pass) head(g *graph.Graph, x *graph.Node) *graph.Node {
-	features := g.ReLU(p.network.auxiliary.Apply(g, x, p.from(p.network.auxiliary.name)))
-	return p.from(auxiliaryClassifier).Classify(g, g.GlobalAverage(features))
+func (b *inGraph) from(prefix string) block.Source {
+	return b.pass.network.set.From(prefix, b.pass.mode)
 }
 
-// cell adds a cell, whose first edge is number first of all, and returns its output. Both inputs are preprocessed even
-// where no edge leaves them: in training, the running statistics there follow too.
-func (p *pass) cell(g *graph.Graph, c cellBlocks, before, last *graph.Node, first int) *graph.Node {
-	nodes := make([]*graph.Node, c.design.Nodes()+2)
-	for i, x := range []*graph.Node{before, last} {
-		nodes[i] = c.preprocess[i].Apply(g, x, p.from(c.preprocess[i].name))
+func (b *inGraph) At(prefix string) block.Builder[*graph.Node] { return b.from(prefix).In(b.Graph) }
+
+func (b *inGraph) Edge(number int, y *graph.Node) *graph.Node {
+	if b.pass.dropped == nil || b.pass.dropped[number] == nil {
+		return y
 	}
-	for i, e := range c.design.Edges {
-		if y := p.edge(g, c, i, nodes[e.From], first); nodes[e.To] == nil {
-			nodes[e.To] = y
-		} else if y != nil {
-			nodes[e.To] = g.Add(nodes[e.To], y)
-		}
-		if i%2 == 1 && nodes[e.To] == nil {
-			nodes[e.To] = p.zero(g, c)
-		}
-	}
-	var output []*graph.Node
-	for _, t := range c.design.Concat {
-		output = append(output, nodes[t])
-	}
-	return g.Concat(output...)
+	return b.ScaleImages(y, b.pass.dropped[number])
 }
 
-// edge adds edge i of a cell, whose first is number first of all; that of null is nil.
-func (p *pass) edge(g *graph.Graph, c cellBlocks, i int, x *graph.Node, first int) *graph.Node {
-	if c.design.Edges[i].Op == primitive.NullOp {
-		return nil
-	}
-	y := c.edges[i].Apply(g, x, p.from(c.edges[i].name))
-	if p.dropped != nil && p.dropped[first+i] != nil {
-		y = g.ScaleImages(y, p.dropped[first+i])
-	}
-	return y
+func (b *inGraph) Zeros(channels, size int) *graph.Node {
+	b.zeros++
+	n := b.pass.batch.N
+	return b.Input(fmt.Sprintf("zeros.%d", b.zeros), make([]float32, n*channels*size*size), n, channels, size, size)
 }
 
-// zero adds the zeros that a node of a cell is whose two edges are null. Other than in a supernet, they are not passed on as
-// zeros: every normalisation shifts them.
-func (p *pass) zero(g *graph.Graph, c cellBlocks) *graph.Node {
-	p.zeros++
-	shape := []int{p.batch.N, c.channels, c.result().size, c.result().size}
-	return g.Input(fmt.Sprintf("zeros.%d", p.zeros), make([]float32, shape[0]*shape[1]*shape[2]*shape[3]), shape...)
+func (b *inGraph) Classify(prefix string, x *graph.Node) *graph.Node {
+	return b.from(prefix).Classify(b.Graph, b.GlobalAverage(x))
 }
