@@ -13,24 +13,20 @@ import (
 	"slices"
 )
 
-const (
-	// cifarLargest bounds a file of CIFAR-10 in either layout, the longest of which has some 31,036,000 bytes.
-	cifarLargest = 32 << 20
-	// cifarUnpacked bounds what an archive may unpack to: all files at their largest.
-	cifarUnpacked = 8 * cifarLargest
-)
+// maxUnpacked bounds what an archive may unpack to, in bytes; those published unpack to some 185 million.
+const maxUnpacked = 256 << 20
 
-// A visitor reads a file of CIFAR-10, size bytes long.
+// A visitor reads a file of a published set, size bytes long.
 type visitor func(l layout, name string, size int64, r io.Reader) error
 
-// walkArchive visits the files of CIFAR-10 in a .tar.gz, of whichever layout comes first, by their names without
-// folders; it passes over everything else. No file is longer than cifarLargest.
+// walkArchive visits the files of a published set in a .tar.gz, of whichever layout comes first, by their names without
+// folders; it passes over everything else. No file is longer than the largest of its set.
 func walkArchive(ctx context.Context, archive io.Reader, visit visitor) error {
 	unzipped, err := gzip.NewReader(interruptible{ctx, archive})
 	if err != nil {
 		return archiveError(ctx, err)
 	}
-	unpacked := io.LimitReader(unzipped, cifarUnpacked)
+	unpacked := io.LimitReader(unzipped, maxUnpacked)
 	in := tar.NewReader(unpacked)
 	var found *layout
 	for {
@@ -54,8 +50,8 @@ func walkArchive(ctx context.Context, archive io.Reader, visit visitor) error {
 		if found == nil || !slices.Contains(found.files(), name) {
 			continue
 		}
-		if header.Size > cifarLargest {
-			return damaged("%s: %d bytes, expected about %d", name, header.Size, cifarPerFile*cifarRecord)
+		if of := found.of; header.Size > of.largest {
+			return damaged("%s: %d bytes, expected about %d", name, header.Size, of.perFile*of.record())
 		}
 		if err := visit(*found, name, header.Size, in); err != nil {
 			return archiveError(ctx, err)
@@ -72,7 +68,7 @@ func archiveError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, tar.ErrHeader), errors.Is(err, io.EOF):
-		return fmt.Errorf("not an archive of CIFAR-10 (%s)", binaryLayout().archive)
+		return fmt.Errorf("not an archive of CIFAR-10 or CIFAR-100 (%s, %s)", cifar10Binary().archive, cifar100Binary().archive)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return damaged("the archive is cut short or damaged")
 	default:

@@ -5,106 +5,181 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
-// CIFAR-10 as published (spec 10).
+// CIFAR-10 and CIFAR-100 as published (spec 10). Both have images of 32 × 32 pixels in three planes.
 const (
-	cifarSide          = 32
-	cifarPixels        = 3 * cifarSide * cifarSide
-	cifarRecord        = 1 + cifarPixels // a label's byte, then the red, the green and the blue plane
-	cifarPerFile       = 10000           // records of a published file; smaller sets serve tests
-	cifarTrainingFiles = 5
+	cifarSide   = 32
+	cifarPixels = 3 * cifarSide * cifarSide
 )
 
-// cifarClasses are the names of the ten classes, which the files beside the images repeat.
-func cifarClasses() []string {
+// The names of the published sets, by which --data may ask for the one in the user's cache.
+const (
+	CIFAR10  = "cifar10"
+	CIFAR100 = "cifar100"
+)
+
+// A publication is CIFAR-10 or CIFAR-100.
+type publication struct {
+	name, title string
+	classes     []string  // nil where only the files say them
+	classCount  int       // how many there are
+	mean, std   []float64 // of the training images; nil where they are measured
+	labelBytes  int       // of a record in the binary layout, before the pixels; the last one is the label
+	labels      string    // key of the labels in a pickle
+	classNames  string    // key of the class names in theirs
+	perFile     int       // records of a file of training images; smaller sets serve tests
+	testRecords int       // of the file of test images
+	largest     int64     // bound of a file in either layout, in bytes
+}
+
+func cifar10() publication {
+	return publication{
+		name: CIFAR10, title: "CIFAR-10", classes: cifar10Classes(), classCount: 10,
+		mean: []float64{0.49139968, 0.48215827, 0.44653124}, std: []float64{0.24703233, 0.24348505, 0.26158768}, // spec 7
+		labelBytes: 1, labels: "labels", classNames: "label_names", perFile: 10000, testRecords: 10000, largest: 32 << 20,
+	}
+}
+
+// cifar100 has a byte for one of 20 coarse classes before the one for one of 100 fine classes, which are taken.
+func cifar100() publication {
+	return publication{
+		name: CIFAR100, title: "CIFAR-100", classCount: 100,
+		labelBytes: 2, labels: "fine_labels", classNames: "fine_label_names", perFile: 50000, testRecords: 10000, largest: 160 << 20,
+	}
+}
+
+// record is the number of bytes of a record in the binary layout.
+func (p publication) record() int { return p.labelBytes + cifarPixels }
+
+// empty gives a set of the publication's kind without images.
+func (p publication) empty() *Images {
+	classes := p.classes
+	if classes == nil {
+		classes = make([]string, p.classCount)
+	}
+	return &Images{Name: p.name, Classes: classes, Channels: 3, Height: cifarSide, Width: cifarSide, Mean: p.mean, Std: p.std}
+}
+
+// cifar10Classes are the names of the ten classes, which the files beside the images repeat.
+func cifar10Classes() []string {
 	return []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 }
 
-// ClassesOf gives the class names of a published set by its name, or nil for any other set. Checkpoints that don't name
-// their classes may name the set.
+// ClassesOf gives the class names of a published set by its name, or nil where only its files say them. Checkpoints that
+// don't name their classes may name the set.
 func ClassesOf(set string) []string {
-	if set == cifar10Name {
-		return cifarClasses()
+	if set == CIFAR10 {
+		return cifar10Classes()
 	}
 	return nil
 }
 
-// newCIFAR10 gives an empty set of CIFAR-10's kind, with the mean and standard deviation of its training images (spec 7).
-func newCIFAR10(name string, classes []string) *Images {
-	return &Images{
-		Name: name, Classes: classes, Channels: 3, Height: cifarSide, Width: cifarSide,
-		Mean: []float64{0.49139968, 0.48215827, 0.44653124},
-		Std:  []float64{0.24703233, 0.24348505, 0.26158768},
-	}
-}
-
-// A layout is one of the two forms that CIFAR-10 is published in.
+// A layout is one of the forms that a set is published in: files of records, or pickles.
 type layout struct {
-	folder, archive string // their published names
-	suffix          string // of the files of images
-	classes         string // file of the class names
-	readImages      func(m *Images, r io.Reader, size int64) error
-	readClasses     func(r io.Reader) ([]string, error)
+	of              publication
+	folder, archive string   // their published names
+	training        []string // files of training images
+	test            string   // file of test images
+	classes         string   // file of the class names
+	pickled         bool
+	telling         int // how many of the files must be in a folder to tell that it is this layout
 }
 
-func binaryLayout() layout {
+func cifar10Binary() layout {
 	return layout{
-		folder: "cifar-10-batches-bin", archive: "cifar-10-binary.tar.gz",
-		suffix: ".bin", classes: "batches.meta.txt",
-		readImages: readBinary, readClasses: readClassLines,
+		of: cifar10(), folder: "cifar-10-batches-bin", archive: "cifar-10-binary.tar.gz", telling: 1,
+		training: numbered("data_batch_%d.bin", 5), test: "test_batch.bin", classes: "batches.meta.txt",
 	}
 }
 
-func layouts() []layout { return []layout{binaryLayout(), pythonLayout()} }
+func cifar10Python() layout {
+	return layout{
+		of: cifar10(), folder: "cifar-10-batches-py", archive: "cifar-10-python.tar.gz", pickled: true, telling: 1,
+		training: numbered("data_batch_%d", 5), test: "test_batch", classes: "batches.meta",
+	}
+}
 
-// publishedNames are the names that folders and archives of CIFAR-10 are published by.
-func publishedNames() (names []string) {
+func cifar100Binary() layout {
+	return layout{
+		of: cifar100(), folder: "cifar-100-binary", archive: "cifar-100-binary.tar.gz", telling: 2,
+		training: []string{"train.bin"}, test: "test.bin", classes: "fine_label_names.txt",
+	}
+}
+
+func cifar100Python() layout {
+	return layout{
+		of: cifar100(), folder: "cifar-100-python", archive: "cifar-100-python.tar.gz", pickled: true, telling: 2,
+		training: []string{"train"}, test: "test", classes: "meta",
+	}
+}
+
+func layouts() []layout {
+	return []layout{cifar10Binary(), cifar10Python(), cifar100Binary(), cifar100Python()}
+}
+
+func numbered(format string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf(format, i+1)
+	}
+	return names
+}
+
+// publishedFolders are the names of the folders that CIFAR-10 and CIFAR-100 are published in.
+func publishedFolders() (names []string) {
 	for _, l := range layouts() {
-		names = append(names, l.folder, l.archive)
+		names = append(names, l.folder)
 	}
 	return names
 }
 
-func (l layout) trainingFile(i int) string { return fmt.Sprintf("data_batch_%d%s", i+1, l.suffix) }
-
-func (l layout) testFile() string { return "test_batch" + l.suffix }
-
-// files are the names of all files that a set in this layout consists of; the one of the class names may be missing.
-func (l layout) files() []string {
-	names := []string{l.testFile(), l.classes}
-	for i := range cifarTrainingFiles {
-		names = append(names, l.trainingFile(i))
-	}
-	return names
-}
+// files are the names of all files that a set in this layout consists of.
+func (l layout) files() []string { return append([]string{l.test, l.classes}, l.training...) }
 
 // damaged is the error of a file that is not what was published.
 func damaged(format string, a ...any) error {
 	return fmt.Errorf(format+"; fetch it again (nat download)", a...)
 }
 
+// readImages appends the images of a file, size bytes long.
+func (l layout) readImages(m *Images, r io.Reader, size int64) error {
+	if l.pickled {
+		return readPickledImages(l.of, m, r, size)
+	}
+	return readBinary(l.of, m, r, size)
+}
+
+// readClasses reads the file of the class names.
+func (l layout) readClasses(r io.Reader) ([]string, error) {
+	if l.pickled {
+		return readPickledClasses(l.of, r)
+	}
+	return readClassLines(r)
+}
+
 // readBinary appends the records of a file in the binary layout, size bytes long.
-func readBinary(m *Images, r io.Reader, size int64) error {
-	const published = cifarPerFile * cifarRecord
-	if size <= 0 || size > published || size%cifarRecord != 0 {
-		return damaged("%d bytes, expected %d (%d records of %d)", size, published, cifarPerFile, cifarRecord)
+func readBinary(p publication, m *Images, r io.Reader, size int64) error {
+	length := int64(p.record())
+	published := int64(p.perFile) * length
+	if size <= 0 || size > published || size%length != 0 {
+		return damaged("%d bytes, expected %d (%d records of %d)", size, published, p.perFile, length)
 	}
 	in := bufio.NewReaderSize(io.LimitReader(r, size), 1<<18)
-	var record [cifarRecord]byte
-	for i := range size / cifarRecord {
-		if _, err := io.ReadFull(in, record[:]); errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			return damaged("it ends within image %d of %d", i+1, size/cifarRecord)
+	record := make([]byte, length)
+	for i := range size / length {
+		if _, err := io.ReadFull(in, record); errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			return damaged("it ends within image %d of %d", i+1, size/length)
 		} else if err != nil {
 			return err
 		}
-		if int(record[0]) >= len(m.Classes) {
-			return damaged("image %d has label %d, expected 0 to %d", i+1, record[0], len(m.Classes)-1)
+		label := record[p.labelBytes-1]
+		if int(label) >= p.classCount {
+			return damaged("image %d has label %d, expected 0 to %d", i+1, label, p.classCount-1)
 		}
-		m.Labels = append(m.Labels, uint16(record[0]))
-		m.Pixels = append(m.Pixels, record[1:]...)
+		m.Labels = append(m.Labels, uint16(label))
+		m.Pixels = append(m.Pixels, record[p.labelBytes:]...)
 	}
 	return nil
 }
@@ -116,76 +191,4 @@ func readClassLines(r io.Reader) ([]string, error) {
 		return nil, err
 	}
 	return strings.Fields(string(text)), nil
-}
-
-// An assembly puts a set together from its files, which come in any order.
-type assembly struct {
-	layout      layout
-	train, test *Images
-	counts      map[string]int // images of each file
-}
-
-func newAssembly(l layout) *assembly {
-	return &assembly{
-		layout: l, counts: map[string]int{},
-		train: newCIFAR10(cifar10Name, cifarClasses()), test: newCIFAR10(cifar10Name, cifarClasses()),
-	}
-}
-
-// add reads one file of the set, size bytes long.
-func (a *assembly) add(name string, size int64, r io.Reader) error {
-	err := a.read(name, size, r)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
-}
-
-func (a *assembly) read(name string, size int64, r io.Reader) error {
-	if name == a.layout.classes {
-		classes, err := a.layout.readClasses(io.LimitReader(r, 1<<16))
-		if err != nil {
-			return err
-		}
-		if len(classes) != len(a.train.Classes) {
-			return damaged("%d class names, expected %d", len(classes), len(a.train.Classes))
-		}
-		a.train.Classes, a.test.Classes = classes, classes
-		return nil
-	}
-	if _, twice := a.counts[name]; twice {
-		return errors.New("it is there twice")
-	}
-	m := a.train
-	if name == a.layout.testFile() {
-		m = a.test
-	}
-	before := m.Len()
-	if err := a.layout.readImages(m, r, size); err != nil {
-		return err
-	}
-	a.counts[name] = m.Len() - before
-	return nil
-}
-
-// finish checks that all files were there and gives the set in canonical order.
-func (a *assembly) finish() (*Set, error) {
-	most := 0
-	for i := range cifarTrainingFiles {
-		most = max(most, a.counts[a.layout.trainingFile(i)])
-	}
-	for _, name := range slices.Sorted(slices.Values(a.layout.files())) {
-		count, there := a.counts[name]
-		switch {
-		case name == a.layout.classes:
-		case !there:
-			return nil, damaged("no %s, which belongs to CIFAR-10", name)
-		// A file cut between two records shows only beside the others. A small set, made for a test, may test on any number.
-		case count != most && (name != a.layout.testFile() || most == cifarPerFile):
-			return nil, damaged("%s: %d images, expected %d as in the other files", name, count, most)
-		}
-	}
-	a.train.sortCanonically()
-	a.test.sortCanonically()
-	return &Set{Name: cifar10Name, Train: a.train, Test: a.test}, nil
 }

@@ -6,32 +6,23 @@ import (
 	"nat/internal/pickle"
 )
 
-// pythonLayout is the layout of pickles: a file of images is a dict of a uint8 array, data [records, 3072], and a list,
-// labels.
-func pythonLayout() layout {
-	return layout{
-		folder: "cifar-10-batches-py", archive: "cifar-10-python.tar.gz",
-		classes:    "batches.meta",
-		readImages: readPickledImages, readClasses: readPickledClasses,
+// readPickledImages appends the records of a file in the Python layout, a pickle of a dict with a uint8 array, data
+// [records, 3072], and a list of labels.
+func readPickledImages(p publication, m *Images, r io.Reader, size int64) error {
+	if size > p.largest {
+		return damaged("%d bytes, expected at most %d", size, p.largest)
 	}
-}
-
-// readPickledImages appends the records of a file in the Python layout.
-func readPickledImages(m *Images, r io.Reader, size int64) error {
-	if size > cifarLargest {
-		return damaged("%d bytes, expected at most %d", size, cifarLargest)
-	}
-	batch, err := readDict(io.LimitReader(r, size))
+	batch, err := readDict(p, io.LimitReader(r, size))
 	if err != nil {
 		return err
 	}
-	pixels, labels, err := pickledRecords(batch)
+	pixels, labels, err := pickledRecords(p, batch)
 	if err != nil {
 		return err
 	}
 	for i, label := range labels {
-		if label < 0 || int(label) >= len(m.Classes) {
-			return damaged("image %d has label %d, expected 0 to %d", i+1, label, len(m.Classes)-1)
+		if label < 0 || int(label) >= p.classCount {
+			return damaged("image %d has label %d, expected 0 to %d", i+1, label, p.classCount-1)
 		}
 		m.Labels = append(m.Labels, uint16(label))
 	}
@@ -40,16 +31,16 @@ func readPickledImages(m *Images, r io.Reader, size int64) error {
 }
 
 // pickledRecords takes the pixels, record after record, and the labels out of a pickled dict.
-func pickledRecords(batch *pickle.Dict) (pixels []byte, labels []int64, err error) {
+func pickledRecords(p publication, batch *pickle.Dict) (pixels []byte, labels []int64, err error) {
 	value, _ := batch.Lookup("data")
 	data, ok := value.(*pickle.Array)
 	if !ok || data.Type != "u1" || len(data.Shape) != 2 || data.Shape[1] != cifarPixels {
-		return nil, nil, damaged("its data are no uint8 array of shape (%d, %d)", cifarPerFile, cifarPixels)
+		return nil, nil, damaged("its data are no uint8 array of shape (%d, %d)", p.perFile, cifarPixels)
 	}
-	value, _ = batch.Lookup("labels")
+	value, _ = batch.Lookup(p.labels)
 	labels, ok = pickle.Ints(value)
-	if records := data.Shape[0]; !ok || len(labels) != records || records == 0 || records > cifarPerFile {
-		return nil, nil, damaged("%d images and %d labels, expected %d of both", records, len(labels), cifarPerFile)
+	if records := data.Shape[0]; !ok || len(labels) != records || records == 0 || records > p.perFile {
+		return nil, nil, damaged("%d images and %d labels, expected %d of both", records, len(labels), p.perFile)
 	}
 	if !data.FortranOrder {
 		return data.Data, labels, nil
@@ -61,16 +52,16 @@ func pickledRecords(batch *pickle.Dict) (pixels []byte, labels []int64, err erro
 	return pixels, labels, nil
 }
 
-// readPickledClasses reads the class names, label_names of a pickled dict.
-func readPickledClasses(r io.Reader) ([]string, error) {
-	meta, err := readDict(r)
+// readPickledClasses reads the class names of a pickled dict.
+func readPickledClasses(p publication, r io.Reader) ([]string, error) {
+	meta, err := readDict(p, r)
 	if err != nil {
 		return nil, err
 	}
-	value, _ := meta.Lookup("label_names")
+	value, _ := meta.Lookup(p.classNames)
 	names, ok := value.(*pickle.List)
 	if !ok {
-		return nil, damaged("no list of label_names in it")
+		return nil, damaged("no list of %s in it", p.classNames)
 	}
 	classes := make([]string, len(names.Items))
 	for i, name := range names.Items {
@@ -82,14 +73,14 @@ func readPickledClasses(r io.Reader) ([]string, error) {
 }
 
 // readDict reads a pickle that is a dict.
-func readDict(r io.Reader) (*pickle.Dict, error) {
+func readDict(p publication, r io.Reader) (*pickle.Dict, error) {
 	content, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err
 	}
 	value, _, err := pickle.Decode(content, pickle.Names{})
 	if err != nil {
-		return nil, damaged("not CIFAR-10's pickle: %w", err)
+		return nil, damaged("not %s's pickle: %w", p.title, err)
 	}
 	dict, ok := value.(*pickle.Dict)
 	if !ok {

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
@@ -35,13 +36,13 @@ type fileSet map[string][]byte
 func smallCIFAR10(l layout, perFile int, seed uint64) fileSet {
 	sample := embedded()
 	encode := encodeBinary
-	if l.suffix == "" {
+	if l.pickled {
 		encode = encodePickle
 	}
-	order := rand.New(rand.NewPCG(seed, 0)).Perm(cifarTrainingFiles * perFile)
-	files := fileSet{l.testFile(): encode(sample.Test.First(perFile))}
-	for i := range cifarTrainingFiles {
-		files[l.trainingFile(i)] = encode(sample.Train.Select(order[i*perFile:][:perFile]))
+	order := rand.New(rand.NewPCG(seed, 0)).Perm(len(l.training) * perFile)
+	files := fileSet{l.test: encode(sample.Test.First(perFile))}
+	for i := range l.training {
+		files[l.training[i]] = encode(sample.Train.Select(order[i*perFile:][:perFile]))
 	}
 	return files
 }
@@ -60,6 +61,11 @@ func encodePickle(m *Images) []byte {
 }
 
 func pickled(labels []uint16, shape [2]int, pixels []byte, fortran bool) []byte {
+	return pickledAs("labels", labels, shape, pixels, fortran)
+}
+
+// pickledAs is pickled, with labels under that key.
+func pickledAs(key string, labels []uint16, shape [2]int, pixels []byte, fortran bool) []byte {
 	var p bytes.Buffer
 	number := func(n int) { p.Write(binary.LittleEndian.AppendUint32([]byte{'J'}, uint32(n))) }
 	p.WriteString("\x80\x02}(U\x04datacnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85U\x01btR(K\x01")
@@ -69,7 +75,7 @@ func pickled(labels []uint16, shape [2]int, pixels []byte, fortran bool) []byte 
 	p.WriteByte(map[bool]byte{false: 0x89, true: 0x88}[fortran])
 	p.Write(binary.LittleEndian.AppendUint32([]byte{'T'}, uint32(len(pixels))))
 	p.Write(pixels)
-	p.WriteString("tbU\x06labels](")
+	p.WriteString("tbU" + string(rune(len(key))) + key + "](")
 	for _, label := range labels {
 		number(int(label))
 	}
@@ -141,7 +147,7 @@ func open(t *testing.T, path string) *Set {
 }
 
 func TestEveryLayoutAndOrderGivesTheSameSet(t *testing.T) {
-	bin, py := binaryLayout(), pythonLayout()
+	bin, py := cifar10Binary(), cifar10Python()
 	want := open(t, smallCIFAR10(bin, 20, 1).write(t, t.TempDir()))
 	if want.Train.Len() != 100 || want.Test.Len() != 20 || want.Train.Channels*want.Train.Height*want.Train.Width != 3072 {
 		t.Fatalf("%d training and %d test images", want.Train.Len(), want.Test.Len())
@@ -165,7 +171,7 @@ func TestEveryLayoutAndOrderGivesTheSameSet(t *testing.T) {
 			transposed[p*20+i] = v
 		}
 	}
-	fortran[py.testFile()] = pickled(sample.Test.Labels[:20], [2]int{20, 3072}, transposed, true)
+	fortran[py.test] = pickled(sample.Test.Labels[:20], [2]int{20, 3072}, transposed, true)
 
 	for name, path := range map[string]string{
 		"another order":          smallCIFAR10(bin, 20, 2).write(t, t.TempDir()),
@@ -186,12 +192,12 @@ func TestEveryLayoutAndOrderGivesTheSameSet(t *testing.T) {
 
 func TestClassNames(t *testing.T) {
 	names := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
-	bin := smallCIFAR10(binaryLayout(), 2, 1)
-	if got := open(t, bin.write(t, t.TempDir())).Train.Classes; !slices.Equal(got, cifarClasses()) {
+	bin := smallCIFAR10(cifar10Binary(), 2, 1)
+	if got := open(t, bin.write(t, t.TempDir())).Train.Classes; !slices.Equal(got, cifar10Classes()) {
 		t.Errorf("classes %v without their file", got)
 	}
 	bin["batches.meta.txt"] = []byte(strings.Join(names, "\n") + "\n\n")
-	py := smallCIFAR10(pythonLayout(), 2, 1)
+	py := smallCIFAR10(cifar10Python(), 2, 1)
 	py["batches.meta"] = []byte("\x80\x02}U\x0blabel_names](U\x01" + strings.Join(names, "U\x01") + "es.")
 	for _, files := range []fileSet{bin, py} {
 		set := open(t, files.write(t, t.TempDir()))
@@ -202,7 +208,7 @@ func TestClassNames(t *testing.T) {
 }
 
 func TestBadFiles(t *testing.T) {
-	bin, py := binaryLayout(), pythonLayout()
+	bin, py := cifar10Binary(), cifar10Python()
 	for _, c := range []struct {
 		name   string
 		layout layout
@@ -243,9 +249,9 @@ func TestBadFiles(t *testing.T) {
 
 // A test file cut at a whole record beside full training files would go unnoticed if its own length were all that counts.
 func TestShortTestFileBesideFullTrainingFiles(t *testing.T) {
-	a := newAssembly(binaryLayout())
+	a := newAssembly(cifar10Binary())
 	for _, name := range a.layout.files() {
-		a.counts[name] = cifarPerFile
+		a.counts[name] = cifar10().perFile
 	}
 	a.counts["test_batch.bin"] = 5000
 	_, err := a.finish()
@@ -253,11 +259,11 @@ func TestShortTestFileBesideFullTrainingFiles(t *testing.T) {
 }
 
 func TestBadArchives(t *testing.T) {
-	files := smallCIFAR10(binaryLayout(), 4, 1)
+	files := smallCIFAR10(cifar10Binary(), 4, 1)
 	whole := files.archive(t, "cifar-10-batches-bin")
 	flipped := slices.Clone(whole)
 	flipped[len(flipped)-6] ^= 1 // of the checksum
-	files["data_batch_1.bin"] = make([]byte, cifarLargest+1)
+	files["data_batch_1.bin"] = make([]byte, cifar10().largest+1)
 	for name, c := range map[string]struct {
 		content []byte
 		want    string
@@ -282,7 +288,7 @@ func TestOpenNothing(t *testing.T) {
 		want    string
 	}{
 		{OpenOptions{Data: filepath.Join(empty, "none")}, "no data set: stat"},
-		{OpenOptions{Data: empty}, "one of cifar-10-batches-bin, cifar-10-binary.tar.gz, cifar-10-batches-py"},
+		{OpenOptions{Data: empty}, "(cifar-10-batches-bin, cifar-10-batches-py, cifar-100-binary, cifar-100-python; nat download fetches them)"},
 		{OpenOptions{Cache: empty}, "nat download (NAT_CIFAR10_URL names a mirror), or give --data DIR, or --data sample"},
 	} {
 		_, err := Open(t.Context(), c.options)
@@ -293,7 +299,7 @@ func TestOpenNothing(t *testing.T) {
 func TestOpenStopsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	files := smallCIFAR10(binaryLayout(), 2, 1)
+	files := smallCIFAR10(cifar10Binary(), 2, 1)
 	for _, path := range []string{
 		files.write(t, t.TempDir()), writeFile(t, filepath.Join(t.TempDir(), "x"), files.archive(t, "x")),
 	} {
@@ -303,20 +309,115 @@ func TestOpenStopsWithTheContext(t *testing.T) {
 	}
 }
 
+// smallCIFAR100 gives images of the embedded sample as files of CIFAR-100: image i is of fine class i, and i/5 is its coarse
+// class.
+func smallCIFAR100(l layout, train, test int) fileSet {
+	encode := func(m *Images) []byte {
+		if l.pickled {
+			return pickledAs("fine_labels", m.Labels, [2]int{m.Len(), m.size()}, m.Pixels, false)
+		}
+		var out []byte
+		for i, label := range m.Labels {
+			out = append(append(out, byte(label/5), byte(label)), m.Image(i)...)
+		}
+		return out
+	}
+	relabelled := func(m *Images) *Images {
+		out := m.Select(ascending(m.Len()))
+		for i := range out.Labels {
+			out.Labels[i] = uint16(i)
+		}
+		return out
+	}
+	var names, list []string
+	for i := range 100 {
+		names = append(names, fmt.Sprintf("class%02d", i))
+		list = append(list, "U\x07"+names[i])
+	}
+	sample := embedded()
+	files := fileSet{l.training[0]: encode(relabelled(sample.Train.First(train))), l.test: encode(relabelled(sample.Test.First(test)))}
+	if l.pickled {
+		files[l.classes] = []byte("\x80\x02}U\x10fine_label_names](" + strings.Join(list, "") + "es.")
+	} else {
+		files[l.classes] = []byte(strings.Join(names, "\n") + "\n")
+	}
+	return files
+}
+
+func TestCIFAR100(t *testing.T) {
+	bin, py := cifar100Binary(), cifar100Python()
+	want := open(t, smallCIFAR100(bin, 100, 30).write(t, t.TempDir()))
+	if want.Name != CIFAR100 || want.Train.Len() != 100 || want.Test.Len() != 30 || len(want.Train.Classes) != 100 || want.Test.Classes[99] != "class99" {
+		t.Fatalf("%s: %d training and %d test images of %d classes", want.Name, want.Train.Len(), want.Test.Len(), len(want.Train.Classes))
+	}
+	checkNormalisation(t, want.Train)
+	if !slices.Equal(want.Train.Mean, want.Test.Mean) || !slices.Equal(want.Train.Std, want.Test.Std) {
+		t.Error("test images are normalised otherwise")
+	}
+	labels := slices.Sorted(slices.Values(want.Train.Labels))
+	if len(slices.Compact(labels)) != 100 {
+		t.Errorf("labels %v, want each fine class once", labels)
+	}
+	for name, path := range map[string]string{
+		"pickles":         smallCIFAR100(py, 100, 30).write(t, t.TempDir()),
+		"archive":         writeFile(t, filepath.Join(t.TempDir(), "x"), smallCIFAR100(bin, 100, 30).archive(t, bin.folder)),
+		"pickled archive": writeFile(t, filepath.Join(t.TempDir(), "x"), smallCIFAR100(py, 100, 30).archive(t, py.folder)),
+		"parent":          filepath.Dir(smallCIFAR100(py, 100, 30).write(t, filepath.Join(t.TempDir(), py.folder))),
+	} {
+		if got := open(t, path); got.Train.Fingerprint() != want.Train.Fingerprint() || !slices.Equal(got.Train.Classes, want.Train.Classes) {
+			t.Errorf("%s: another set", name)
+		}
+	}
+	for name, c := range map[string]struct {
+		spoil func(f fileSet)
+		want  string
+	}{
+		"label":     {func(f fileSet) { f["train.bin"][1] = 100 }, "train.bin: image 1 has label 100, expected 0 to 99"},
+		"no names":  {func(f fileSet) { delete(f, "fine_label_names.txt") }, "no fine_label_names.txt, which names the classes of CIFAR-100"},
+		"cut":       {func(f fileSet) { f["train.bin"] = f["train.bin"][:4000] }, "4000 bytes, expected 153700000"},
+		"few names": {func(f fileSet) { f["fine_label_names.txt"] = []byte("a b") }, "2 class names, expected 100"},
+	} {
+		files := smallCIFAR100(bin, 100, 30)
+		c.spoil(files)
+		_, err := Open(t.Context(), OpenOptions{Data: files.write(t, t.TempDir())})
+		checkError(t, name, err, c.want)
+	}
+}
+
+func TestPublishedSetsByName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	cache := t.TempDir()
+	smallCIFAR100(cifar100Binary(), 100, 30).write(t, filepath.Join(cache, "cifar-100-binary"))
+	smallCIFAR10(cifar10Binary(), 2, 1).write(t, filepath.Join(cache, "cifar-10-batches-bin"))
+	for name, want := range map[string]string{"": CIFAR10, CIFAR10: CIFAR10, CIFAR100: CIFAR100} {
+		if set, err := Open(t.Context(), OpenOptions{Data: name, Cache: cache}); err != nil || set.Name != want {
+			t.Errorf("%q: %v, %v", name, set, err)
+		}
+	}
+	_, err := Open(t.Context(), OpenOptions{Data: CIFAR100, Cache: t.TempDir()})
+	checkError(t, "nothing there", err, "no CIFAR-100 in")
+	putTwo(t, CIFAR10)
+	if set, err := Open(t.Context(), OpenOptions{Data: CIFAR10, Cache: cache}); err != nil || set.Train.Len() != 2 {
+		t.Errorf("a folder of that name: %v, %v", set, err)
+	}
+}
+
 func FuzzReadImages(f *testing.F) {
-	record := make([]byte, cifarRecord)
-	f.Add(record, int64(cifarRecord))
-	f.Add(append(record, 10), int64(cifarRecord+1))
+	record := make([]byte, cifar10().record())
+	f.Add(record, int64(cifar10().record()))
+	f.Add(append(record, 10), int64(cifar10().record()+1))
 	f.Add(pickled([]uint16{3}, [2]int{1, 3072}, record[1:], false), int64(4000))
 	f.Add(pickled([]uint16{3}, [2]int{1, 3072}, record[1:], true), int64(4000))
+	f.Add(pickledAs("fine_labels", []uint16{99}, [2]int{1, 3072}, record[1:], true), int64(4000))
+	f.Add(make([]byte, cifar100().record()), int64(cifar100().record()))
 	f.Fuzz(func(t *testing.T, content []byte, size int64) {
 		for _, l := range layouts() {
-			m := newCIFAR10("fuzz", cifarClasses())
+			m := l.of.empty()
 			if err := l.readImages(m, bytes.NewReader(content), size); err != nil {
 				checkError(t, l.folder, err, err.Error()[:1])
 				continue
 			}
-			if m.Len() == 0 || len(m.Pixels) != m.Len()*m.size() || slices.Max(m.Labels) > 9 {
+			if m.Len() == 0 || len(m.Pixels) != m.Len()*m.size() || int(slices.Max(m.Labels)) >= len(m.Classes) {
 				t.Errorf("%s: %d images in %d bytes, labels %v", l.folder, m.Len(), len(m.Pixels), m.Labels)
 			}
 		}
@@ -324,11 +425,11 @@ func FuzzReadImages(f *testing.F) {
 }
 
 func FuzzWalkArchive(f *testing.F) {
-	f.Add(fileSet{"data_batch_1.bin": make([]byte, cifarRecord)}.archive(f, "x"))
+	f.Add(fileSet{"data_batch_1.bin": make([]byte, cifar10().record())}.archive(f, "x"))
 	f.Add(fileSet{"batches.meta": []byte("}.")}.archive(f, "x"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		_ = walkArchive(t.Context(), bytes.NewReader(content), func(l layout, name string, size int64, r io.Reader) error {
-			if !slices.Contains(l.files(), name) || size > cifarLargest {
+			if !slices.Contains(l.files(), name) || size > l.of.largest {
 				t.Errorf("visited %q of %d bytes", name, size)
 			}
 			_, err := io.Copy(io.Discard, r)

@@ -18,40 +18,59 @@ import (
 // URLVariable is the environment variable that names a mirror of CIFAR-10's archive.
 const URLVariable = "NAT_CIFAR10_URL"
 
-// homeURL is where CIFAR-10 is published.
-const homeURL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-
 // An Archive is what a file that is downloaded must be.
 type Archive struct {
 	Size   int64  // in bytes
 	SHA256 string // in hex
 }
 
-// cifar10Archive is CIFAR-10's archive in the binary layout, wherever it comes from (spec 10).
-func cifar10Archive() Archive {
-	return Archive{Size: 170052171, SHA256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"}
+// A release is the archive of a published set that is downloaded.
+type release struct {
+	layout   layout
+	url      string // its home
+	variable string // the environment variable that names a mirror
+	archive  Archive
+}
+
+// releaseOf gives the release of a published set by its name, which is CIFAR10 where it is empty.
+func releaseOf(set string) (release, error) {
+	switch set {
+	case "", CIFAR10: // spec 10
+		return release{
+			cifar10Binary(), "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", URLVariable,
+			Archive{170052171, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
+		}, nil
+	case CIFAR100: // its sum is the one that TensorFlow Datasets and others check
+		return release{
+			cifar100Binary(), "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz", "NAT_CIFAR100_URL",
+			Archive{168513733, "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"},
+		}, nil
+	}
+	return release{}, fmt.Errorf("no data set %q is to be downloaded: there are %s and %s", set, CIFAR10, CIFAR100)
 }
 
 // DownloadOptions say what to fetch, and whence. The zero value fetches CIFAR-10 into the user's cache.
 type DownloadOptions struct {
-	URL      string                  // empty means what URLVariable names, or else CIFAR-10's home
+	Set      string                  // CIFAR10 or CIFAR100; empty means CIFAR10
+	URL      string                  // empty means what the set's variable names, or else its home
 	Folder   string                  // where to keep it; empty means CacheFolder
-	Expect   Archive                 // what must come; zero means CIFAR-10, and anything else serves tests
+	Expect   Archive                 // what must come; zero means the set's, and anything else serves tests
 	Progress func(done, total int64) // told of bytes as they come; may be nil
 }
 
-func (o DownloadOptions) withDefaults() (DownloadOptions, error) {
+// withDefaults fills in what isn't given, of the release.
+func (o DownloadOptions) withDefaults(r release) (DownloadOptions, error) {
 	if o.URL == "" {
-		o.URL = os.Getenv(URLVariable)
+		o.URL = os.Getenv(r.variable)
 	}
 	if o.URL == "" {
-		o.URL = homeURL
+		o.URL = r.url
 	}
 	if err := checkAddress(o.URL); err != nil {
 		return o, err
 	}
 	if o.Expect == (Archive{}) {
-		o.Expect = cifar10Archive()
+		o.Expect = r.archive
 	}
 	if o.Progress == nil {
 		o.Progress = func(done, total int64) {}
@@ -64,16 +83,20 @@ func (o DownloadOptions) withDefaults() (DownloadOptions, error) {
 	return o, err
 }
 
-// Download fetches CIFAR-10, checks its size and SHA-256, unpacks it and gives the path of what Open reads. What is
+// Download fetches a published set, checks its size and SHA-256, unpacks it and gives the path of what Open reads. What is
 // already there and whole is not fetched again. An interrupted download is kept, and the next one goes on from it; the
 // unpacked set appears when it is whole.
 func Download(ctx context.Context, o DownloadOptions) (path string, err error) {
-	o, err = o.withDefaults()
+	r, err := releaseOf(o.Set)
+	if err != nil {
+		return "", err
+	}
+	o, err = o.withDefaults(r)
 	if err != nil {
 		return "", err
 	}
 	if err := os.MkdirAll(o.Folder, 0o755); err != nil {
-		return "", fmt.Errorf("no folder for CIFAR-10: %w", err)
+		return "", fmt.Errorf("no folder for %s: %w", r.layout.of.title, err)
 	}
 	lock := flock.New(filepath.Join(o.Folder, ".download.lock"))
 	if locked, err := lock.TryLock(); err != nil {
@@ -83,27 +106,27 @@ func Download(ctx context.Context, o DownloadOptions) (path string, err error) {
 	}
 	defer lock.Unlock()
 
-	if found, ok := locate(o.Folder); ok {
+	if found, ok := locateSet(o.Folder, r.layout.of.name); ok {
 		if _, err := found.read(ctx); err == nil {
 			return found.path, nil
 		}
 	}
-	part := filepath.Join(o.Folder, binaryLayout().archive+".part")
-	if err := newFetch(o, part).run(ctx); err != nil {
+	part := filepath.Join(o.Folder, r.layout.archive+".part")
+	if err := newFetch(o, r, part).run(ctx); err != nil {
 		return "", err
 	}
-	if err := verify(ctx, part, o); err != nil {
+	if err := verify(ctx, part, o, r); err != nil {
 		return "", err
 	}
-	folder := filepath.Join(o.Folder, binaryLayout().folder)
-	if err := unpack(ctx, part, folder); err != nil {
+	folder := filepath.Join(o.Folder, r.layout.folder)
+	if err := unpack(ctx, part, folder, r.layout); err != nil {
 		return "", fmt.Errorf("unpack %s: %w", part, err)
 	}
 	return folder, os.Remove(part)
 }
 
 // verify checks the SHA-256 of a download and removes it where it is wrong, so that the next one starts afresh.
-func verify(ctx context.Context, part string, o DownloadOptions) error {
+func verify(ctx context.Context, part string, o DownloadOptions, r release) error {
 	got, err := hashFile(ctx, part)
 	if err != nil || got == o.Expect.SHA256 {
 		return err
@@ -112,7 +135,7 @@ func verify(ctx context.Context, part string, o DownloadOptions) error {
 		return fmt.Errorf("%s has the wrong SHA-256, %s, and can't be removed: %w", part, got, err)
 	}
 	return fmt.Errorf("%s: SHA-256 %s, expected %s; the file is removed: try again, or another mirror (%s)",
-		redacted(o.URL), got, o.Expect.SHA256, URLVariable)
+		redacted(o.URL), got, o.Expect.SHA256, r.variable)
 }
 
 // hashFile gives the SHA-256 of a file, in hex.
@@ -130,7 +153,7 @@ func hashFile(ctx context.Context, path string) (string, error) {
 }
 
 // unpack unpacks the archive into folder, which appears or changes only when all files are there and read well.
-func unpack(ctx context.Context, archive, folder string) error {
+func unpack(ctx context.Context, archive, folder string, l layout) error {
 	f, err := os.Open(archive)
 	if err != nil {
 		return err
@@ -153,7 +176,7 @@ func unpack(ctx context.Context, archive, folder string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := readFolder(ctx, unpacked, binaryLayout()); err != nil {
+	if _, err := readFolder(ctx, unpacked, l); err != nil {
 		return err
 	}
 	return replaceFolder(folder, unpacked)

@@ -28,7 +28,7 @@ type mirror struct {
 
 // newMirror serves a small CIFAR-10; handle, where not nil, answers in the mirror's place when it returns true.
 func newMirror(t *testing.T, handle func(n int, w http.ResponseWriter, r *http.Request) bool) *mirror {
-	m := &mirror{archive: smallCIFAR10(binaryLayout(), 4, 1).archive(t, "cifar-10-batches-bin")}
+	m := &mirror{archive: smallCIFAR10(cifar10Binary(), 4, 1).archive(t, "cifar-10-batches-bin")}
 	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.ranges = append(m.ranges, r.Header.Get("Range"))
 		if handle == nil || !handle(len(m.ranges), w, r) {
@@ -263,7 +263,7 @@ func TestDownloadFailures(t *testing.T) {
 
 func TestDownloadOfSomethingElse(t *testing.T) {
 	m := newMirror(t, nil)
-	files := smallCIFAR10(binaryLayout(), 4, 1)
+	files := smallCIFAR10(cifar10Binary(), 4, 1)
 	delete(files, "data_batch_3.bin")
 	m.archive = files.archive(t, "x")
 	folder := t.TempDir()
@@ -278,9 +278,33 @@ func TestASilentServer(t *testing.T) {
 	over := make(chan struct{})
 	m := newMirror(t, func(n int, w http.ResponseWriter, r *http.Request) bool { <-over; return true })
 	defer close(over)
-	f := newFetch(m.options(""), filepath.Join(t.TempDir(), "part"))
+	r, err := releaseOf(CIFAR10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFetch(m.options(""), r, filepath.Join(t.TempDir(), "part"))
 	f.progress, f.silence = func(done, total int64) {}, 20*time.Millisecond
 	checkError(t, "silence", f.run(t.Context()), "the server is silent")
+}
+
+func TestDownloadOfCIFAR100(t *testing.T) {
+	m := newMirror(t, nil)
+	m.archive = smallCIFAR100(cifar100Binary(), 100, 30).archive(t, "cifar-100-binary")
+	cache := t.TempDir()
+	smallCIFAR10(cifar10Binary(), 2, 1).write(t, filepath.Join(cache, "cifar-10-batches-bin")) // another set is no reason not to
+	o := m.options("")
+	set, err := Open(t.Context(), OpenOptions{Data: CIFAR100, Cache: cache, Download: &o})
+	if err != nil || set.Name != CIFAR100 {
+		t.Fatalf("%v, %v", set, err)
+	}
+	if _, err := Open(t.Context(), OpenOptions{Data: CIFAR100, Cache: cache}); err != nil || len(m.ranges) != 1 {
+		t.Errorf("again: %v, after %d requests", err, len(m.ranges))
+	}
+	o.Set, o.Folder, o.Expect = CIFAR100, t.TempDir(), Archive{}
+	_, err = Download(t.Context(), o)
+	checkError(t, "the real one's sum", err, "expected 168513733: not CIFAR-100's archive; NAT_CIFAR100_URL names a mirror")
+	_, err = Download(t.Context(), DownloadOptions{Set: "mnist"})
+	checkError(t, "another set", err, `no data set "mnist"`)
 }
 
 func TestOneDownloadAtATime(t *testing.T) {

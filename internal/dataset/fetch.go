@@ -21,14 +21,16 @@ const (
 // A fetch brings one file from a server into part, from where an earlier fetch of it ended.
 type fetch struct {
 	url      string
+	set      string // what is fetched, for messages
+	variable string // that names a mirror
 	part     string
 	size     int64
 	progress func(done, total int64)
 	silence  time.Duration
 }
 
-func newFetch(o DownloadOptions, part string) *fetch {
-	return &fetch{url: o.URL, part: part, size: o.Expect.Size, progress: o.Progress, silence: maxSilence}
+func newFetch(o DownloadOptions, r release, part string) *fetch {
+	return &fetch{url: o.URL, set: r.layout.of.title, variable: r.variable, part: part, size: o.Expect.Size, progress: o.Progress, silence: maxSilence}
 }
 
 // errCut says that the bytes ended before the file did.
@@ -41,7 +43,7 @@ var errSilent = errors.New("the server is silent")
 func checkAddress(text string) error {
 	address, err := url.Parse(text)
 	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return fmt.Errorf("%q is no http or https address of CIFAR-10's archive", text)
+		return fmt.Errorf("%q is no http or https address of an archive", text)
 	}
 	return nil
 }
@@ -96,12 +98,12 @@ func (f *fetch) attempt(ctx context.Context, had int64) error {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return fmt.Errorf("%s: %w; %s names a mirror", redacted(f.url), err, URLVariable)
+		return fmt.Errorf("%s: %w; %s names a mirror", redacted(f.url), err, f.variable)
 	}
 	defer response.Body.Close()
 	from, err := f.start(response, had)
 	if err != nil {
-		return fmt.Errorf("%s: %w; %s names a mirror", redacted(f.url), err, URLVariable)
+		return fmt.Errorf("%s: %w; %s names a mirror", redacted(f.url), err, f.variable)
 	}
 	return f.keep(response.Body, from, func() { watch.Reset(f.silence) })
 }
@@ -136,7 +138,7 @@ func (f *fetch) start(r *http.Response, had int64) (from int64, err error) {
 		return 0, errors.New(r.Status)
 	}
 	if r.ContentLength >= 0 && from+r.ContentLength != f.size {
-		return 0, fmt.Errorf("%d bytes, expected %d: not CIFAR-10's archive", from+r.ContentLength, f.size)
+		return 0, fmt.Errorf("%d bytes, expected %d: not %s's archive", from+r.ContentLength, f.size, f.set)
 	}
 	return from, nil
 }
@@ -167,7 +169,7 @@ func (f *fetch) receive(out io.Writer, body io.Reader, from int64, alive func())
 	for {
 		n, err := body.Read(buffer)
 		if from+int64(n) > f.size {
-			return fmt.Errorf("%s: more than %d bytes: not CIFAR-10's archive", redacted(f.url), f.size)
+			return fmt.Errorf("%s: more than %d bytes: not %s's archive", redacted(f.url), f.size, f.set)
 		}
 		if n > 0 {
 			alive()

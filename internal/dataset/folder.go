@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -249,12 +248,5 @@ func (n inspection) normalisation(found []facts, train []int) (mean, std []float
 	for _, i := range train {
 		total.add(found[i].sums)
 	}
-	values := 255 * float64(len(train)) * float64(n.size*n.size)
-	for c := range total.Levels {
-		m := float64(total.Levels[c]) / values
-		variance := float64(total.Squares[c])/(255*values) - m*m
-		mean = append(mean, m)
-		std = append(std, math.Sqrt(max(variance, 1./(255*255)))) // a channel that is all alike is not divided by 0
-	}
-	return mean, std
+	return total.normalisation(len(train) * n.size * n.size)
 }

@@ -15,25 +15,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/image/bmp"
 )
 
-// decodedSample is the embedded sample, decoded once.
-var decodedSample = sync.OnceValues(Sample)
-
 // sampleFile gives an image of the embedded sample as a file of a format, with a border to make it width × height.
 func sampleFile(t *testing.T, i int, format string, width, height int) []byte {
 	t.Helper()
-	set, err := decodedSample()
-	if err != nil {
-		t.Fatal(err)
-	}
 	canvas := image.NewRGBA(image.Rect(0, 0, width, height))
 	draw.Draw(canvas, canvas.Rect, image.White, image.Point{}, draw.Src)
-	draw.Draw(canvas, image.Rect(0, 0, 32, 32), set.Test.asPicture(i), image.Point{}, draw.Src)
+	draw.Draw(canvas, image.Rect(0, 0, 32, 32), embedded().Test.asPicture(i), image.Point{}, draw.Src)
 	var file bytes.Buffer
 	encode := map[string]func(w io.Writer, m image.Image) error{
 		"png": png.Encode, "bmp": bmp.Encode,
@@ -296,7 +288,7 @@ func TestFoldersThatAreNoDataSet(t *testing.T) {
 		o    FolderOptions
 		want string
 	}{
-		"nothing":         {func(string) {}, FolderOptions{}, "expected a folder of images for each class, or CIFAR-10 (one of cifar-10-batches-bin, "},
+		"nothing":         {func(string) {}, FolderOptions{}, "expected a folder of images for each class, or CIFAR-10 or CIFAR-100 (cifar-10-batches-bin, "},
 		"no classes":      {func(root string) { putClass(t, 3, root) }, FolderOptions{}, "holds files, but no folder for each class: put them into"},
 		"one class":       {func(root string) { putClass(t, 3, root, "all") }, FolderOptions{}, "has one folder, all: classes are told apart"},
 		"empty class":     {func(root string) { putClass(t, 3, root, "a"); put(t, nil, root, "b", ".x") }, FolderOptions{}, "b, the folder of a class, is empty"},

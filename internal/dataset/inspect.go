@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"sync"
 
@@ -39,6 +40,27 @@ func sumsOf(planes []byte) (s sums) {
 		}
 	}
 	return s
+}
+
+// normalisation gives mean and standard deviation of each channel, with levels from 0 to 1, of so many pixels.
+func (s *sums) normalisation(pixels int) (mean, std []float64) {
+	values := 255 * float64(pixels)
+	for c := range s.Levels {
+		m := float64(s.Levels[c]) / values
+		variance := float64(s.Squares[c])/(255*values) - m*m
+		mean = append(mean, m)
+		std = append(std, math.Sqrt(max(variance, 1./(255*255)))) // a channel that is all alike is not divided by 0
+	}
+	return mean, std
+}
+
+// measure sets mean and standard deviation of images of three channels that are held as bytes.
+func (m *Images) measure() {
+	var total sums
+	for i := range m.Len() {
+		total.add(sumsOf(m.Image(i)))
+	}
+	m.Mean, m.Std = total.normalisation(m.Len() * m.Height * m.Width)
 }
 
 // An inspection looks into the files of an image folder, each once: what a store knows from before isn't read again.

@@ -7,12 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // SampleName names the embedded sample where a data set is asked for.
 const SampleName = "sample"
-
-const cifar10Name = "cifar10"
 
 // A Set is a data set: images to train on and images to test on, each in canonical order.
 type Set struct {
@@ -26,15 +25,16 @@ type Set struct {
 
 // OpenOptions say which data set to open.
 type OpenOptions struct {
-	// Data is a folder that holds CIFAR-10 in either layout, that folder's parent, an archive as published, a folder of
-	// picture files, SampleName, or empty for the user's cache.
+	// Data is a folder that holds CIFAR-10 or CIFAR-100 in either layout, that folder's parent, an archive as published, a
+	// folder of picture files, or SampleName; or CIFAR10 or CIFAR100 for the one in the user's cache, unless there is a file
+	// or folder of that name; or empty, for CIFAR-10 in the cache.
 	Data string
 	// Folder says how to read a folder of picture files; it means nothing to other sets.
 	Folder FolderOptions
 	// Cache is the folder of the user's cache; empty means CacheFolder.
 	Cache string
-	// Download, where given, fetches what the cache lacks, into the cache; its Folder is ignored. Otherwise nothing uses
-	// the network.
+	// Download, where given, fetches what the cache lacks, into the cache; its Set and Folder are ignored. Otherwise nothing
+	// uses the network.
 	Download *DownloadOptions
 }
 
@@ -44,7 +44,11 @@ func Open(ctx context.Context, o OpenOptions) (*Set, error) {
 	case SampleName:
 		return Sample()
 	case "":
-		return openCache(ctx, o)
+		return openCache(ctx, o, CIFAR10)
+	case CIFAR10, CIFAR100:
+		if _, err := os.Stat(o.Data); errors.Is(err, fs.ErrNotExist) {
+			return openCache(ctx, o, o.Data)
+		}
 	}
 	if _, published := locate(o.Data); published || !isFolder(o.Data) {
 		return openPath(ctx, o.Data)
@@ -72,20 +76,25 @@ func CacheFolder() (string, error) {
 	return filepath.Join(cache, "nat"), nil
 }
 
-func openCache(ctx context.Context, o OpenOptions) (*Set, error) {
+// openCache reads a published set from the user's cache.
+func openCache(ctx context.Context, o OpenOptions, set string) (*Set, error) {
 	cache, err := o.cacheFolder()
 	if err != nil {
 		return nil, err
 	}
-	if found, ok := locate(cache); ok {
+	if found, ok := locateSet(cache, set); ok {
 		return found.read(ctx)
 	}
 	if o.Download == nil {
-		return nil, fmt.Errorf("no CIFAR-10 in %s: fetch it with nat download (%s names a mirror), "+
-			"or give --data DIR, or --data %s for the built-in sample", cache, URLVariable, SampleName)
+		r, err := releaseOf(set)
+		if err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("no %s in %s: fetch it with nat download (%s names a mirror), "+
+			"or give --data DIR, or --data %s for the built-in sample", r.layout.of.title, cache, r.variable, SampleName)
 	}
 	download := *o.Download
-	download.Folder = cache
+	download.Set, download.Folder = set, cache
 	folder, err := Download(ctx, download)
 	if err != nil {
 		return nil, fmt.Errorf("%w (without the network: --data DIR, or --data %s for the built-in sample)", err, SampleName)
@@ -101,7 +110,7 @@ func openPath(ctx context.Context, path string) (*Set, error) {
 	if err == nil {
 		err = fmt.Errorf("%s is neither a folder nor a file", path)
 	}
-	return nil, fmt.Errorf("no data set: %w (--data names a folder of images or of CIFAR-10, an archive of it, or %s)", err, SampleName)
+	return nil, fmt.Errorf("no data set: %w (--data names a folder of images, a folder or archive of CIFAR-10 or CIFAR-100, or %s)", err, SampleName)
 }
 
 // A location is where a set's files were found: a folder of a known layout, or an archive.
@@ -124,21 +133,32 @@ func (l location) read(ctx context.Context) (*Set, error) {
 	return set, nil
 }
 
-// locate finds CIFAR-10 at path: the folder of its files, a folder that holds that folder or an archive, or an archive.
+// locate finds a published set at path: the folder of its files, a folder that holds that folder or an archive, or an
+// archive.
 func locate(path string) (location, bool) {
 	if isFile(path) {
 		return location{path: path}, true
 	}
-	for _, l := range layouts() {
+	return locateSet(path, "")
+}
+
+// locateSet finds a published set in a folder, the one of that name if it isn't empty.
+func locateSet(path, set string) (location, bool) {
+	of := slices.DeleteFunc(layouts(), func(l layout) bool { return set != "" && l.of.name != set })
+	for _, l := range of {
 		for _, folder := range []string{path, filepath.Join(path, l.folder)} {
+			files := 0
 			for _, name := range l.files() {
 				if isFile(filepath.Join(folder, name)) {
-					return location{folder, &l}, true
+					files++
 				}
+			}
+			if files >= l.telling {
+				return location{folder, &l}, true
 			}
 		}
 	}
-	for _, l := range layouts() {
+	for _, l := range of {
 		if archive := filepath.Join(path, l.archive); isFile(archive) {
 			return location{path: archive}, true
 		}
@@ -160,8 +180,8 @@ func isFolder(path string) bool {
 func readFolder(ctx context.Context, folder string, l layout) (*Set, error) {
 	a := newAssembly(l)
 	// Room for all training images at once: a growing slice would hold them twice.
-	if info, err := os.Stat(filepath.Join(folder, l.trainingFile(0))); err == nil && info.Size() <= cifarLargest {
-		a.train.Pixels = make([]byte, 0, cifarTrainingFiles*info.Size())
+	if info, err := os.Stat(filepath.Join(folder, l.training[0])); err == nil && info.Size() <= l.of.largest {
+		a.train.Pixels = make([]byte, 0, int64(len(l.training))*info.Size())
 	}
 	for _, name := range l.files() {
 		if err := ctx.Err(); err != nil {

@@ -63,7 +63,8 @@ func decodeSample(part data.Part) (*Images, error) {
 	if !ok {
 		return nil, fmt.Errorf("the picture is a %T, expected an opaque one of 8 bits", decoded)
 	}
-	m := newCIFAR10(SampleName, cifarClasses())
+	m := cifar10().empty()
+	m.Name = SampleName
 	for _, digit := range bytes.Fields(part.Labels) {
 		for _, d := range digit {
 			m.Labels = append(m.Labels, uint16(d-'0'))

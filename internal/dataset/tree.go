@@ -110,8 +110,8 @@ func (t *tree) findClasses(place string, chosen []string) ([]string, error) {
 	case n == 1:
 		return nil, fmt.Errorf("%s has one folder, %s: classes are told apart by a folder for each, of which there must be two or more", folder, found[0])
 	case n == 0:
-		return nil, fmt.Errorf("%s holds no data set: expected a folder of images for each class, or CIFAR-10 (one of %s; nat download fetches it)",
-			folder, strings.Join(publishedNames(), ", "))
+		return nil, fmt.Errorf("%s holds no data set: expected a folder of images for each class, or CIFAR-10 or CIFAR-100 (%s; nat download fetches them)",
+			folder, strings.Join(publishedFolders(), ", "))
 	case n > maxClasses:
 		return nil, fmt.Errorf("%s has %d folders, one for each class: more than %d classes can't be", folder, n, maxClasses)
 	}

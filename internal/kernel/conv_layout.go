@@ -14,6 +14,20 @@ type layout struct {
 	rows, cols   int
 	outside      float32 // 0 in a convolution
 	phases       []int
+	inner        [4]inner // of the first phases: there are more only with strides above 2
+}
+
+// inner is the part of a phase that lies inside x: its rows from top to bottom and columns from from to to. The first pixel
+// of them is number first of x.
+type inner struct{ top, bottom, from, to, first int }
+
+// innerOf returns that part of phase f.
+func (l *layout) innerOf(f int) (p inner) {
+	above, left := l.padH-f/l.stepW, l.padW-f%l.stepW
+	p.top, p.bottom = inside(above, l.stepH, l.h, l.rows)
+	p.from, p.to = inside(left, l.stepW, l.w, l.cols)
+	p.first = (p.top*l.stepH-above)*l.w + p.from*l.stepW - left
+	return p
 }
 
 // at returns the place of pixel (r, q) of phase f, which the layout has from now on.
@@ -22,6 +36,9 @@ func (l *layout) at(f, r, q int) int {
 	if place < 0 {
 		place = len(l.phases)
 		l.phases = append(l.phases, f)
+		if place < len(l.inner) {
+			l.inner[place] = l.innerOf(f)
+		}
 	}
 	return (place*l.rows+r)*l.cols + q
 }
@@ -39,18 +56,20 @@ func (l *layout) fill(s *set, dst, x []float32, relu bool) {
 	size := l.rows * l.cols
 	for place, f := range l.phases {
 		dst := dst[place*size:][:size]
-		above, left := l.padH-f/l.stepW, l.padW-f%l.stepW
-		top, bottom := inside(above, l.stepH, l.h, l.rows)
-		from, to := inside(left, l.stepW, l.w, l.cols)
-		if top == bottom || from == to {
+		var in inner
+		if place < len(l.inner) {
+			in = l.inner[place]
+		} else {
+			in = l.innerOf(f)
+		}
+		if in.top == in.bottom || in.from == in.to {
 			fill(dst, l.outside)
 			continue
 		}
-		fill(dst[:top*l.cols], l.outside)
-		fill(dst[bottom*l.cols:], l.outside)
-		first := (top*l.stepH-above)*l.w + from*l.stepW - left
-		r := area{rows: bottom - top, cols: l.cols, stepY: l.cols, stepX: l.stepH * l.w}
-		s.lay(dst[top*l.cols:], x[first:], r, columns{from, to, l.stepW, relu, l.outside})
+		fill(dst[:in.top*l.cols], l.outside)
+		fill(dst[in.bottom*l.cols:], l.outside)
+		r := area{rows: in.bottom - in.top, cols: l.cols, stepY: l.cols, stepX: l.stepH * l.w}
+		s.lay(dst[in.top*l.cols:], x[in.first:], r, columns{in.from, in.to, l.stepW, relu, l.outside})
 	}
 }
 

@@ -80,6 +80,14 @@ func convCases() map[string]Conv {
 		"padded more than x is wide":        rectangle([9]int{1, 2, 3, 3, 2, 9, 8, 2, 2}, Conv{PadH: 4, PadW: 5}),
 		"odd reduce, padded top and left":   reducePadded(2, 6, 7),
 	}
+	for _, k := range []int{3, 5} {
+		for dilation := 1; dilation <= 2; dilation++ {
+			for _, size := range []int{8, 16} {
+				cases[fmt.Sprintf("depthwise %dx%d dilation %d of %dx%d", k, k, dilation, size, size)] =
+					square(9, 3, 3, size, k, 1, dilation, true)
+			}
+		}
+	}
 	for name, c := range cases {
 		c.ReLU = true
 		cases[name+", rectified"] = c

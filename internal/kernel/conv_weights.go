@@ -13,7 +13,7 @@ func (c *Conv) parts() int {
 
 // byParts computes dk part by part, and dx of every image after having read it, unless there is no plan for that.
 func (c *Conv) byParts(w *Workers, dx Target, dk []float32, dy, x input, parts int, backward plan) {
-	b := c.forward(w, 0).batch(w, (c.N+parts-1)/parts)
+	b := c.batch(w, 0, (c.N+parts-1)/parts)
 	size := len(b.terms) * c.Co
 	partial := w.Floats(slotPartial, parts*size)
 	w.Run(parts, func(part int, s *Scratch) {
@@ -53,12 +53,18 @@ type batch struct {
 	images int
 	pitch  int // from image to image of a channel
 	terms  []int
+	// A depthwise correlation may have kernels of its own, which take an image at a time.
+	window   window
+	windowed bool
 }
 
-// batch returns how the weights' gradients are computed, at most most images at a time.
-func (r *correlation) batch(w *Workers, most int) batch {
+// batch returns how the weights' gradients are computed, at most most images at a time, by the forward correlation of that
+// number.
+func (c *Conv) batch(w *Workers, number, most int) batch {
+	r := c.forward(w, number)
 	b := batch{correlation: r, images: 1, pitch: r.layout.size()}
-	if len(r.layout.phases) == 1 {
+	b.window, b.windowed = c.windowOf(r)
+	if len(r.layout.phases) == 1 && !b.windowed {
 		b.images = min(most, max(1, r.set.dotPixels/b.pitch))
 	}
 	b.terms = r.terms(w, b.images*b.pitch)
@@ -72,6 +78,10 @@ func (b *batch) add(s *Scratch, sums []float32, dy, x input, count int) {
 		return
 	}
 	for o := range b.out.count {
+		if b.windowed {
+			b.set.windowGradient(sums[o*len(b.terms):][:len(b.terms)], dy.Data[o*b.out.pixels:], b.inputs(s, x, o, 1, 1), b.window)
+			continue
+		}
 		g, in := b.gradients(s, dy, o, 1, count), b.inputs(s, x, o, 1, count)
 		b.dots(sums[o*len(b.terms):], g, in, 1, count)
 	}

@@ -539,3 +539,83 @@ func routeAVX2(y *float32, n int, dy *float32, winners *float32, terms *int, tap
 
 // multiplyAddAVX2 multiplies and adds as many vectors as independent registers hold, rounds times.
 func multiplyAddAVX2(rounds int)
+
+// window3By1AVX512 computes sums over windows of 3×3 pixels, 1 apart.
+//
+//go:noescape
+func window3By1AVX512(y *float32, stepY int, x *float32, stepX int, rows int, cols int, k *float32, by *float32, add int)
+
+// windowGradient3By1AVX512 adds up products with windows of 3×3 pixels, 1 apart.
+//
+//go:noescape
+func windowGradient3By1AVX512(sums *float32, dy *float32, stepDy int, x *float32, stepX int, rows int, cols int)
+
+// window3By2AVX512 computes sums over windows of 3×3 pixels, 2 apart.
+//
+//go:noescape
+func window3By2AVX512(y *float32, stepY int, x *float32, stepX int, rows int, cols int, k *float32, by *float32, add int)
+
+// windowGradient3By2AVX512 adds up products with windows of 3×3 pixels, 2 apart.
+//
+//go:noescape
+func windowGradient3By2AVX512(sums *float32, dy *float32, stepDy int, x *float32, stepX int, rows int, cols int)
+
+// window5By1AVX512 computes sums over windows of 5×5 pixels, 1 apart.
+//
+//go:noescape
+func window5By1AVX512(y *float32, stepY int, x *float32, stepX int, rows int, cols int, k *float32, by *float32, add int)
+
+// windowGradient5By1AVX512 adds up products with windows of 5×5 pixels, 1 apart.
+//
+//go:noescape
+func windowGradient5By1AVX512(sums *float32, dy *float32, stepDy int, x *float32, stepX int, rows int, cols int)
+
+// window5By2AVX512 computes sums over windows of 5×5 pixels, 2 apart.
+//
+//go:noescape
+func window5By2AVX512(y *float32, stepY int, x *float32, stepX int, rows int, cols int, k *float32, by *float32, add int)
+
+// windowGradient5By2AVX512 adds up products with windows of 5×5 pixels, 2 apart.
+//
+//go:noescape
+func windowGradient5By2AVX512(sums *float32, dy *float32, stepDy int, x *float32, stepX int, rows int, cols int)
+
+// window3By1AVX512Half computes sums over windows of 3×3 pixels, 1 apart.
+//
+//go:noescape
+func window3By1AVX512Half(y *float32, stepY int, x *float32, stepX int, rows int, cols int, k *float32, by *float32, add int)
+
+// windowGradient3By1AVX512Half adds up products with windows of 3×3 pixels, 1 apart.
+//
+//go:noescape
+func windowGradient3By1AVX512Half(sums *float32, dy *float32, stepDy int, x *float32, stepX int, rows int, cols int)
+
+// window3By2AVX512Half computes sums over windows of 3×3 pixels, 2 apart.
+//
+//go:noescape
+func window3By2AVX512Half(y *float32, stepY int, x *float32, stepX int, rows int, cols int, k *float32, by *float32, add int)
+
+// windowGradient3By2AVX512Half adds up products with windows of 3×3 pixels, 2 apart.
+//
+//go:noescape
+func windowGradient3By2AVX512Half(sums *float32, dy *float32, stepDy int, x *float32, stepX int, rows int, cols int)
+
+// window5By1AVX512Half computes sums over windows of 5×5 pixels, 1 apart.
+//
+//go:noescape
+func window5By1AVX512Half(y *float32, stepY int, x *float32, stepX int, rows int, cols int, k *float32, by *float32, add int)
+
+// windowGradient5By1AVX512Half adds up products with windows of 5×5 pixels, 1 apart.
+//
+//go:noescape
+func windowGradient5By1AVX512Half(sums *float32, dy *float32, stepDy int, x *float32, stepX int, rows int, cols int)
+
+// window5By2AVX512Half computes sums over windows of 5×5 pixels, 2 apart.
+//
+//go:noescape
+func window5By2AVX512Half(y *float32, stepY int, x *float32, stepX int, rows int, cols int, k *float32, by *float32, add int)
+
+// windowGradient5By2AVX512Half adds up products with windows of 5×5 pixels, 2 apart.
+//
+//go:noescape
+func windowGradient5By2AVX512Half(sums *float32, dy *float32, stepDy int, x *float32, stepX int, rows int, cols int)

@@ -4,7 +4,7 @@ package kernel
 // y's moments as ConvForward does. What lies between the two is never stored.
 func SeparableForward(w *Workers, y Target, moments []float32, x View, depthwise, pointwise []float32, dw, pw Conv) {
 	p := newSeparable(w, dw, pw, 0)
-	first := jobsOf(w, depthwise, dw.Ci, false, dw.forward(w, 0))
+	first := dw.planForward(w, 0, depthwise, dw.Ci, false)
 	second := p.pw.planForward(w, 1, pointwise, p.pw.Co, true)
 	in, out := input{x, dw.input(), dw.ReLU}, p.pw.output()
 	w.Run(dw.N, func(n int, s *Scratch) {
@@ -25,7 +25,7 @@ func SeparableBackward(
 ) {
 	parts := min(dw.N, maxPartials)
 	p := newSeparable(w, dw, pw, (dw.N+parts-1)/parts)
-	p.forward = jobsOf(w, depthwise, dw.Ci, false, p.dwBatch.correlation)
+	p.forward = dw.planForward(w, 0, depthwise, dw.Ci, false)
 	p.toBetween = p.pw.planBackward(w, 2, pointwise, p.pw.Ci, true)
 	if dx.Data != nil {
 		p.toX = dw.planBackward(w, 3, depthwise, dw.Ci, true)
@@ -63,7 +63,7 @@ func newSeparable(w *Workers, dw, pw Conv, most int) separable {
 	if most == 0 {
 		return p
 	}
-	p.dwBatch, p.pwBatch = dw.forward(w, 0).batch(w, most), p.pw.forward(w, 1).batch(w, most)
+	p.dwBatch, p.pwBatch = dw.batch(w, 0, most), p.pw.batch(w, 1, most)
 	p.images = max(p.dwBatch.images, p.pwBatch.images)
 	return p
 }

@@ -96,27 +96,48 @@ func (t target) addAcross(v []vector, m Mem) {
 	for i := range v {
 		quarters[i] = t.quarter(v[i])
 	}
-	r := XMM()
-	VHADDPS(quarters[1], quarters[0], r)
+	r := t.pairs(quarters[0], quarters[1])
 	if len(v) == 2 {
 		old := XMM()
-		VHADDPS(r, r, r)
+		r = t.pairs(r, r)
 		VMOVSD(m, old)
 		VADDPS(old, r, r)
 		VMOVSD(r, m)
 		return
 	}
-	u := XMM()
-	VHADDPS(quarters[3], quarters[2], u)
-	VHADDPS(u, r, r)
+	r = t.pairs(r, t.pairs(quarters[2], quarters[3]))
 	VADDPS(m, r, r)
 	VMOVUPS(r, m)
+}
+
+// addAcrossOne adds to a float in memory the sum of a vector's lanes.
+func (t target) addAcrossOne(v vector, m Mem) {
+	x := t.quarter(v)
+	x = t.pairs(x, x)
+	x = t.pairs(x, x)
+	VADDSS(m, x, x)
+	VMOVSS(x, m)
+}
+
+// pairs returns the sums of the pairs of lanes of a, then those of b. There is an instruction for that, but for 16 registers.
+func (t target) pairs(a, b vector) vector {
+	even, odd := XMM(), XMM()
+	VSHUFPS(Imm(0x88), b, a, even)
+	VSHUFPS(Imm(0xdd), b, a, odd)
+	VADDPS(odd, even, even)
+	return even
 }
 
 // quarter returns the sum of a vector's parts of four lanes.
 func (t target) quarter(v vector) vector {
 	x := XMM()
-	if t.bytes == 32 {
+	switch {
+	case t.bytes == 64:
+	case t.opmasks():
+		VEXTRACTF32X4(Imm(1), v, x)
+		VADDPS(x, v.AsX(), x)
+		return x
+	default:
 		VEXTRACTF128(Imm(1), v, x)
 		VADDPS(x, v.AsX(), x)
 		return x

@@ -27,6 +27,8 @@ type target struct {
 var (
 	avx512 = target{"AVX512", 64, 12, 4, 6, 20, 24}
 	avx2   = target{"AVX2", 32, 6, 2, 4, 12, 12}
+	// AVX-512 on vectors of half the size, for short rows.
+	avx512Half = target{name: "AVX512Half", bytes: 32}
 )
 
 func main() {
@@ -50,6 +52,10 @@ func main() {
 		t.layouts()
 		t.pools()
 		t.peak()
+	}
+	if !*winograd {
+		avx512.windows()
+		avx512Half.windows()
 	}
 	Generate()
 }

@@ -354,7 +354,7 @@ func (t target) rectified(x vector) vector {
 // wherePositive returns v where x > 0, told from the bits, else 0.
 func (t target) wherePositive(x, v vector) vector {
 	r := t.vector()
-	if t.bytes == 64 {
+	if t.opmasks() {
 		k := K()
 		VPCMPGTD(t.zero(), x, k)
 		VMOVAPS_Z(v, k, r)
