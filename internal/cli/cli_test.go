@@ -101,7 +101,7 @@ func TestBadInput(t *testing.T) {
 		{"search --data sample --image-size 64", exitFailed, "the images of sample have 32×32 pixels: leave --image-size out"},
 		{"search --data sample --classes cat,dog", exitFailed, "the classes of sample can't be chosen: leave --classes out"},
 		{"search --data sample --image-size 3", exitUsage, `--image-size "3": give a whole number from 4 to 1024 (see nat search --help)`},
-		{"search --entropy_coeff 0.003 3e-3 --data none", exitFailed, `no data set: stat none: no such file or directory (--data names a folder of images or of CIFAR-10, an archive of it, or sample)`},
+		{"search --entropy_coeff 0.003 3e-3 --data none", exitFailed, `no data set: stat none: no such file or directory (--data names a folder of images, a folder or archive of CIFAR-10 or CIFAR-100, or sample)`},
 		{"search --init-channels 512", exitUsage, `a supernet of 512 init channels, 8 layers and 4 nodes has 9343885312 weights or more: more than 268435456 can't be (see nat search --help)`},
 		{"completion", exitUsage, `name one shell: bash, zsh, fish, powershell (see nat completion --help)`},
 		{"completion bsh", exitUsage, `no completion for the shell "bsh": choose bash, zsh, fish, powershell: did you mean bash? (see nat completion --help)`},

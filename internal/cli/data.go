@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -24,8 +25,8 @@ type dataFlags struct {
 
 // define defines the flags of a command that takes CIFAR-10 without --data, and downloads it where need be.
 func (d *dataFlags) define(flags *pflag.FlagSet) {
-	d.defineImages(flags, "", ", instead of CIFAR-10 in the user's cache")
-	flags.StringVar(&d.download.URL, "url", "", "`address` to download CIFAR-10 from where the cache lacks it; so does "+dataset.URLVariable)
+	d.defineImages(flags, "", " (default cifar10)")
+	flags.StringVar(&d.download.URL, "url", "", "`address` to download CIFAR-10 or CIFAR-100 from where the cache lacks it; so does "+dataset.URLVariable+" or NAT_CIFAR100_URL")
 }
 
 // defineOffline defines the flags of a command that takes the embedded sample without --data, and downloads nothing.
@@ -36,7 +37,7 @@ func (d *dataFlags) defineOffline(flags *pflag.FlagSet) {
 
 func (d *dataFlags) defineImages(flags *pflag.FlagSet, standard, otherwise string) {
 	flags.StringVar(&d.data, "data", standard,
-		"`folder` of images (a folder for each class, also below train, val and test), folder or archive of CIFAR-10, or sample for the embedded sample"+otherwise)
+		"`folder` of images (a folder for each class, also below train, val and test), folder or archive of CIFAR-10 or CIFAR-100, cifar10 or cifar100 in the user's cache, or sample for the embedded sample"+otherwise)
 	wholeNumber(flags, &d.folder.ImageSize, "image-size", 0, 4, 1024, "height and width to bring the images of a folder to, where they differ in size")
 	flags.StringSliceVar(&d.folder.Classes, "classes", nil, "`names` of the classes to take from a folder of images, separated by commas, in the order of their labels, instead of all")
 	flags.BoolVar(&d.folder.Strict, "strict", false, "stop at an image that can't be read, instead of leaving it out")
@@ -60,7 +61,7 @@ func (d *dataFlags) resumed(c *cobra.Command, begun runs.Provenance, imageSize i
 
 // source returns the data as they are named, a path as a whole, so that a run can be resumed from anywhere.
 func (d *dataFlags) source() string {
-	if d.data == "" || d.data == dataset.SampleName {
+	if _, err := os.Stat(d.data); d.data == dataset.SampleName || err != nil { // a name, or no name at all
 		return d.data
 	}
 	whole, err := filepath.Abs(d.data)
@@ -80,7 +81,7 @@ func (p *program) openData(ctx context.Context, d dataFlags) (*dataset.Set, erro
 		options.Folder.ImageSize = d.size
 	}
 	if !d.offline {
-		fetching := p.newProgress("downloading CIFAR-10", true)
+		fetching := p.newProgress("downloading", true)
 		defer fetching.close()
 		options.Download = &d.download
 		options.Download.Progress = fetching.report

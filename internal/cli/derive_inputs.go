@@ -134,16 +134,16 @@ func (f *imagesOf) of(m *model.Model) (selection, test *dataset.Images, err erro
 			reason, f.settings.data)
 		return nil, nil, nil
 	}
-	n := f.settings.images
-	if there := f.set.Test.Len(); n > there && f.settings.imagesGiven {
-		return nil, nil, fmt.Errorf("%s has %d test images, not %d: give fewer with --images, or 0 for all", f.set.Name, there, n)
+	set, n := asTrained(f.set, m), f.settings.images
+	if there := set.Test.Len(); n > there && f.settings.imagesGiven {
+		return nil, nil, fmt.Errorf("%s has %d test images, not %d: give fewer with --images, or 0 for all", set.Name, there, n)
 	}
-	f.test = f.set.Test.First(n)
+	f.test = set.Test.First(n)
 	if f.settings.selectOn == selectTest {
 		f.selection = f.test
 		return f.selection, f.test, nil
 	}
-	f.selection, err = f.program.heldOut(f.set, m, n)
+	f.selection, err = f.program.heldOut(set, m, n)
 	return f.selection, f.test, err
 }
 
@@ -162,11 +162,20 @@ func (p *program) heldOut(set *dataset.Set, m *model.Model, n int) (*dataset.Ima
 	return images, err
 }
 
+// asTrained gives a set normalised as the images were that a model was trained on.
+func asTrained(set *dataset.Set, m *model.Model) *dataset.Set {
+	t := m.Training
+	if known := dataset.Published(t.Dataset); t.Mean == nil && known != nil {
+		return set.NormalisedBy(known.Mean, known.Std)
+	}
+	return set.NormalisedBy(t.Mean, t.Std)
+}
+
 // strange says why a model's supernet can't tell the classes of the images apart; it is empty where it can.
 func strange(m *model.Model, set *dataset.Set) string {
 	own, theirs := m.Training.Classes, set.Train.Classes
-	if own == nil {
-		own = dataset.ClassesOf(m.Training.Dataset)
+	if known := dataset.Published(m.Training.Dataset); own == nil && known != nil {
+		own = known.Classes
 	}
 	size := m.Supernet.Config().ImageSize
 	switch {

@@ -80,7 +80,7 @@ func (p *program) evalPolicy(ctx context.Context, s evalPolicySettings) error {
 	if o.Published, err = publishedFor(m); err != nil {
 		return err
 	}
-	if o.Images, err = p.heldOut(set, m, s.images); err != nil {
+	if o.Images, err = p.heldOut(asTrained(set, m), m, s.images); err != nil {
 		return err
 	}
 	device, err := s.device()

@@ -98,7 +98,7 @@ func TestImageScripts(t *testing.T) {
 				return err
 			}
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
-			return writeImages(filepath.Join(e.WorkDir, "cifar"), false, dataset.ClassesOf("cifar10")...)
+			return writeImages(filepath.Join(e.WorkDir, "cifar"), false, dataset.Published(dataset.CIFAR10).Classes...)
 		},
 	})
 }

@@ -84,7 +84,7 @@ func (v *searchView) Recorded(r search.Record) {
 			grouped(int(r.Timing.Seconds)), 100*r.Timing.DataWait)
 	case search.TrialRecord:
 		v.trial = r.Trial
-		v.line("epoch %d/%d, trial: a random architecture has accuracy %s, its best transformation %s (shared weights, %d of the policy's images)",
+		v.line("epoch %d/%d, trial: a random architecture has accuracy %s, its best transformation %s (shared weights, %d images held out of the supernet's training)",
 			r.Epoch, v.at.Epochs, inPercent(r.Trial.InputAccuracy), inPercent(r.Trial.OutputAccuracy), r.Trial.Images)
 		v.draw(r.Trial)
 	}

@@ -154,6 +154,25 @@ func TestFolderOfParts(t *testing.T) {
 	}
 }
 
+func TestNormalisedBy(t *testing.T) {
+	root := t.TempDir()
+	for _, part := range []string{"train", "val", "test"} {
+		putTwo(t, root, part)
+	}
+	set := openFolderAt(t, root, FolderOptions{})
+	own := set.Train.Mean[0]
+	mean, std := []float64{0.1, 0.2, 0.3}, []float64{1, 2, 3}
+	other := set.NormalisedBy(mean, std)
+	for _, m := range []*Images{other.Train, other.Test, other.Validation} {
+		if !slices.Equal(m.Mean, mean) || !slices.Equal(m.Std, std) || m.Len() != 4 {
+			t.Errorf("%d images have mean %v and standard deviation %v", m.Len(), m.Mean, m.Std)
+		}
+	}
+	if set.Train.Mean[0] != own || set.NormalisedBy(mean[:1], std[:1]) != set || set.NormalisedBy(nil, nil) != set {
+		t.Error("the set itself has changed, or numbers that don't fit are taken")
+	}
+}
+
 func TestFlatValidation(t *testing.T) {
 	write := func(t *testing.T, list string, path ...string) string {
 		root := t.TempDir()

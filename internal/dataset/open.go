@@ -23,6 +23,23 @@ type Set struct {
 	selection *Images // of the embedded sample only: what the set it was taken from selects, in split order
 }
 
+// NormalisedBy gives the set with images that are normalised by a mean and standard deviation of each channel, those that a
+// network was trained with, in place of its own. Where there are not as many as channels, it gives the set as it is.
+func (s *Set) NormalisedBy(mean, std []float64) *Set {
+	if len(mean) != s.Train.Channels || len(std) != s.Train.Channels {
+		return s
+	}
+	out := *s
+	for _, m := range []**Images{&out.Train, &out.Test, &out.Validation, &out.selection} {
+		if *m != nil {
+			normalised := **m
+			normalised.Mean, normalised.Std = mean, std
+			*m = &normalised
+		}
+	}
+	return &out
+}
+
 // OpenOptions say which data set to open.
 type OpenOptions struct {
 	// Data is a folder that holds CIFAR-10 or CIFAR-100 in either layout, that folder's parent, an archive as published, a

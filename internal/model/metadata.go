@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"nat/internal/policy"
@@ -28,7 +29,9 @@ const (
 	keyEpochs             = "epochs"
 	keyDataset            = "dataset"
 	keyFingerprint        = "data_fingerprint"
-	keyClassNames         = "classes" // a JSON array
+	keyClassNames         = "classes" // a JSON array, as mean and std
+	keyMean               = "mean"
+	keyStd                = "std"
 	keyNormaliseFeatures  = "policy_normalise_features"
 	keyNormaliseAdjacency = "policy_normalise_adjacency"
 	keyDropout            = "policy_dropout"
@@ -57,9 +60,11 @@ func describe(m *Model) metadata {
 			meta[key] = text
 		}
 	}
-	if m.Training.Classes != nil {
-		names, _ := json.Marshal(m.Training.Classes) // a list of texts is always JSON
-		meta[keyClassNames] = string(names)
+	if t := m.Training; t.Classes != nil {
+		meta[keyClassNames] = list(t.Classes)
+	}
+	if t := m.Training; t.Mean != nil {
+		meta[keyMean], meta[keyStd] = list(t.Mean), list(t.Std)
 	}
 	if m.Supernet == nil {
 		return meta
@@ -72,6 +77,15 @@ func describe(m *Model) metadata {
 		meta[key] = strconv.Itoa(n)
 	}
 	return meta
+}
+
+// list writes names or finite numbers as a JSON array.
+func list[T string | float64](items []T) string {
+	text, err := json.Marshal(items)
+	if err != nil {
+		panic("model: a number that is not finite describes the data")
+	}
+	return string(text)
 }
 
 func formatFloat(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
@@ -169,6 +183,16 @@ func (meta metadata) training() (Training, error) {
 		if err := json.Unmarshal([]byte(text), &t.Classes); err != nil {
 			return t, meta.wrong(keyClassNames, "a JSON array of names")
 		}
+	}
+	for key, numbers := range map[string]*[]float64{keyMean: &t.Mean, keyStd: &t.Std} {
+		if text, ok := meta[key]; ok {
+			if err := json.Unmarshal([]byte(text), numbers); err != nil {
+				return t, meta.wrong(key, "a JSON array of numbers")
+			}
+		}
+	}
+	if slices.ContainsFunc(t.Std, func(x float64) bool { return x <= 0 }) {
+		return t, meta.wrong(keyStd, "a JSON array of numbers above 0")
 	}
 	if text, ok := meta[keyEpochs]; ok {
 		if t.Epochs, err = strconv.Atoi(text); err != nil || t.Epochs < 0 {

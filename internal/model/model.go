@@ -22,13 +22,14 @@ type Model struct {
 
 // Training is how a model came to be: what decides which images it hasn't seen.
 type Training struct {
-	Known        bool     // false where a checkpoint says neither seed nor train portion; they are the defaults then
-	Seed         uint64   // of the split
-	TrainPortion float64  // the part of the training set that trained the supernet's weights
-	Epochs       int      // done
-	Dataset      string   // name of the data set; may be empty
-	Fingerprint  string   // of its training images; empty where unknown
-	Classes      []string // names of its classes; nil where unknown
+	Known        bool      // false where a checkpoint says neither seed nor train portion; they are the defaults then
+	Seed         uint64    // of the split
+	TrainPortion float64   // the part of the training set that trained the supernet's weights
+	Epochs       int       // done
+	Dataset      string    // name of the data set; may be empty
+	Fingerprint  string    // of its training images; empty where unknown
+	Classes      []string  // names of its classes; nil where unknown
+	Mean, Std    []float64 // of each channel, by which images were normalised; nil where unknown
 }
 
 // The published seed and train portion (spec section 7).

@@ -28,7 +28,7 @@ func small(t testing.TB, opType supernet.OpType, layers int) *Model {
 	m.Supernet.Initialise(1)
 	m.Policy.Initialise(1)
 	m.Training = Training{Known: true, Seed: 7, TrainPortion: 0.25, Epochs: 3, Dataset: "letters", Fingerprint: "abc",
-		Classes: []string{"a", "b", "c", "d", "e", "f", "the \"rest\""}}
+		Classes: []string{"a", "b", "c", "d", "e", "f", "the \"rest\""}, Mean: []float64{0.1, 0.25, 1e-9}, Std: []float64{0.1, 0.2, 0.3}}
 	return m
 }
 
@@ -245,6 +245,8 @@ func TestBadCheckpoints(t *testing.T) {
 		"huge images":            {say("image_size", "1000000"), "image size can't be"},
 		"images of another stem": {say("image_size", "128"), "images have 128×128 pixels, which its stem is not for"},
 		"classes":                {say("classes", "cat"), "classes \"cat\", which should be a JSON array of names"},
+		"mean":                   {say("mean", "0.5"), "mean \"0.5\", which should be a JSON array of numbers"},
+		"std":                    {say("std", "[0.5, 0, 1]"), "which should be a JSON array of numbers above 0"},
 		"seed":                   {say("seed", "-1"), "seed \"-1\""},
 		"train portion":          {say("train_portion", "NaN"), "train_portion \"NaN\""},
 		"epochs":                 {say("epochs", "-3"), "epochs \"-3\""},

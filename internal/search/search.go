@@ -70,7 +70,7 @@ func newSearch(o Options, m *model.Model, r Resources) (*Search, error) {
 	s := &Search{Resources: r, options: o, model: m, saved: time.Now(), fingerprint: r.Data.Train.Fingerprint()}
 	m.Training = model.Training{
 		Known: true, Seed: o.Seed, TrainPortion: o.TrainPortion, Dataset: r.Data.Name, Fingerprint: s.fingerprint,
-		Classes: r.Data.Train.Classes,
+		Classes: r.Data.Train.Classes, Mean: r.Data.Train.Mean, Std: r.Data.Train.Std,
 	}
 	s.sgd = graph.SGD{Momentum: o.Weights.Momentum, Decay: o.Weights.Decay}
 	s.adam = graph.Adam{
