@@ -23,7 +23,8 @@ const module = "nat"
 var allowed = map[string][]string{
 	"cmd/nat": {"internal/cli"},
 	"internal/cli": {
-		"genotypes", "pretrained", "internal/assess", "internal/bench", "internal/search", "internal/train", "internal/onnx",
+		"genotypes", "pretrained", "internal/assess", "internal/bench", "internal/search", "internal/compare", "internal/train",
+		"internal/onnx",
 		"internal/derive", "internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy",
 		"internal/graph", "internal/kernel", "internal/dataset",
 		"internal/checkpoint", "internal/runs", "internal/runfolder", "internal/genotype", "internal/primitive",
@@ -33,6 +34,9 @@ var allowed = map[string][]string{
 	"internal/bench": {
 		"bench", "internal/supernet", "internal/policy", "internal/graph", "internal/kernel", "internal/dataset", "internal/genotype",
 		"internal/primitive", "internal/random",
+	},
+	"internal/compare": {
+		"internal/train", "internal/runs", "internal/network", "internal/runfolder", "internal/genotype", "internal/atomicfile",
 	},
 	"internal/onnx": {"internal/network", "internal/block", "internal/graph"},
 	"internal/train": {

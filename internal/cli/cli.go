@@ -118,7 +118,7 @@ expression "Genotype(…)".`,
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
 		p.searchCommand(), p.deriveCommand(), p.evalPolicyCommand(),
-		p.trainCommand(), p.evalCommand(), p.exportCommand(),
+		p.trainCommand(), p.evalCommand(), p.exportCommand(), p.compareCommand(),
 		p.visualizeCommand(), p.genotypesCommand(), p.opsCommand(), p.costCommand(),
 		p.benchCommand(), p.downloadCommand(), p.devicesCommand(),
 		p.versionCommand(), p.completionCommand(),

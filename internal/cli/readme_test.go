@@ -17,6 +17,7 @@ var scaledDown = map[string]string{
 	"derive":      "--images 12 --n-archs 2",
 	"eval-policy": "--n-inputs 2 --images 12 --n-archs 2",
 	"train":       "--data sample --init-channels 2 --layers 3 --epochs 1",
+	"compare":     "--data sample --init-channels 2 --layers 1 --epochs 1 --batch-size 256 --seeds 1",
 }
 
 // TestReadme runs every command of the README, in its order and in one folder, scaled down where it would take long.
