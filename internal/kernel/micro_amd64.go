@@ -229,6 +229,36 @@ func deviationsAVX512(x []float32, centre float32) (sum float64, squares float64
 //go:noescape
 func momentsAVX512(g []float32, x []float32, centre float32) (sumG float64, sumGX float64)
 
+// describeAVX512 writes each row's mean and sum of squared deviations from it; inverse is 1/n.
+//
+//go:noescape
+func describeAVX512(moments *float32, x *float32, rows int, n int, inverse float64)
+
+// gradientMomentsAVX512 writes each row's Σ dy and Σ dy·(x − centre).
+//
+//go:noescape
+func gradientMomentsAVX512(sums *float32, dy *float32, x *float32, rows int, n int, centres *float32)
+
+// scaleRowsAVX512 computes y = x·scale + shift in every row.
+//
+//go:noescape
+func scaleRowsAVX512(y *float32, x *float32, rows int, n int, scale *float32, shift *float32)
+
+// scaleRowsRectifyAVX512 computes y = max(x·scale + shift, 0) in every row.
+//
+//go:noescape
+func scaleRowsRectifyAVX512(y *float32, x *float32, rows int, n int, scale *float32, shift *float32)
+
+// combineRowsAVX512 computes y = x·scale + z·other + shift in every row.
+//
+//go:noescape
+func combineRowsAVX512(y *float32, x *float32, z *float32, rows int, n int, scale *float32, other *float32, shift *float32)
+
+// combineRowsRectifyAVX512 computes y = max(x·scale + z·other + shift, 0) in every row.
+//
+//go:noescape
+func combineRowsRectifyAVX512(y *float32, x *float32, z *float32, rows int, n int, scale *float32, other *float32, shift *float32)
+
 // layAVX512 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j−from] where from ≤ j < to, else outside.
 //
 //go:noescape
@@ -461,6 +491,36 @@ func deviationsAVX2(x []float32, centre float32) (sum float64, squares float64)
 //
 //go:noescape
 func momentsAVX2(g []float32, x []float32, centre float32) (sumG float64, sumGX float64)
+
+// describeAVX2 writes each row's mean and sum of squared deviations from it; inverse is 1/n.
+//
+//go:noescape
+func describeAVX2(moments *float32, x *float32, rows int, n int, inverse float64)
+
+// gradientMomentsAVX2 writes each row's Σ dy and Σ dy·(x − centre).
+//
+//go:noescape
+func gradientMomentsAVX2(sums *float32, dy *float32, x *float32, rows int, n int, centres *float32)
+
+// scaleRowsAVX2 computes y = x·scale + shift in every row.
+//
+//go:noescape
+func scaleRowsAVX2(y *float32, x *float32, rows int, n int, scale *float32, shift *float32)
+
+// scaleRowsRectifyAVX2 computes y = max(x·scale + shift, 0) in every row.
+//
+//go:noescape
+func scaleRowsRectifyAVX2(y *float32, x *float32, rows int, n int, scale *float32, shift *float32)
+
+// combineRowsAVX2 computes y = x·scale + z·other + shift in every row.
+//
+//go:noescape
+func combineRowsAVX2(y *float32, x *float32, z *float32, rows int, n int, scale *float32, other *float32, shift *float32)
+
+// combineRowsRectifyAVX2 computes y = max(x·scale + z·other + shift, 0) in every row.
+//
+//go:noescape
+func combineRowsRectifyAVX2(y *float32, x *float32, z *float32, rows int, n int, scale *float32, other *float32, shift *float32)
 
 // layAVX2 copies rows × cols pixels: y[r·stepY+j] = x[r·stepX+j−from] where from ≤ j < to, else outside.
 //

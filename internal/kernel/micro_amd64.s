@@ -9919,6 +9919,707 @@ sum:
 	VZEROUPPER
 	RET
 
+// func describeAVX512(moments *float32, x *float32, rows int, n int, inverse float64)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·describeAVX512(SB), NOSPLIT, $0-40
+	MOVQ   moments+0(FP), AX
+	MOVQ   x+8(FP), CX
+	VMOVSD inverse+32(FP), X0
+	MOVQ   rows+16(FP), BX
+
+row:
+	MOVQ   n+24(FP), SI
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	XORQ   DX, DX
+
+sum_many:
+	CMPQ    SI, $0x40
+	JLT     sum_one
+	VMOVUPS (CX)(DX*4), Z5
+	VADDPS  Z5, Z1, Z1
+	VMOVUPS 64(CX)(DX*4), Z5
+	VADDPS  Z5, Z2, Z2
+	VMOVUPS 128(CX)(DX*4), Z5
+	VADDPS  Z5, Z3, Z3
+	VMOVUPS 192(CX)(DX*4), Z5
+	VADDPS  Z5, Z4, Z4
+	ADDQ    $0x40, DX
+	SUBQ    $0x40, SI
+	JMP     sum_many
+
+sum_one:
+	CMPQ    SI, $0x10
+	JLT     sum_rest
+	VMOVUPS (CX)(DX*4), Z5
+	VADDPS  Z5, Z1, Z1
+	ADDQ    $0x10, DX
+	SUBQ    $0x10, SI
+	JMP     sum_one
+
+sum_rest:
+	CMPQ      SI, $0x00
+	JLE       sum_end
+	XORQ      DI, DI
+	MOVQ      $+16, R8
+	CMPQ      SI, DI
+	CMOVQLT   DI, SI
+	CMPQ      SI, R8
+	CMOVQGT   R8, SI
+	MOVQ      $-1, DI
+	BZHIQ     SI, DI, DI
+	KMOVQ     DI, K1
+	VMOVUPS.Z (CX)(DX*4), K1, Z5
+	VADDPS    Z5, Z2, Z2
+
+sum_end:
+	VADDPS        Z2, Z1, Z1
+	VADDPS        Z4, Z3, Z3
+	VADDPS        Z3, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y3
+	VCVTPS2PD     Y3, Z3
+	VADDPD        Z3, Z2, Z2
+	VCVTPS2PD     Y1, Z3
+	VADDPD        Z3, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPD        X2, X1, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDPD        X2, X1, X2
+	VMULSD        X0, X2, X2
+	VCVTSD2SS     X2, X2, X2
+	VBROADCASTSS  X2, Z1
+	VXORPS        Z2, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VXORPS        Z7, Z7, Z7
+	VXORPS        Z8, Z8, Z8
+	VXORPS        Z9, Z9, Z9
+	MOVQ          n+24(FP), SI
+	XORQ          DX, DX
+
+off_many:
+	CMPQ        SI, $0x40
+	JLT         off_one
+	VMOVUPS     (CX)(DX*4), Z10
+	VSUBPS      Z1, Z10, Z10
+	VADDPS      Z10, Z2, Z2
+	VFMADD231PS Z10, Z10, Z6
+	VMOVUPS     64(CX)(DX*4), Z10
+	VSUBPS      Z1, Z10, Z10
+	VADDPS      Z10, Z3, Z3
+	VFMADD231PS Z10, Z10, Z7
+	VMOVUPS     128(CX)(DX*4), Z10
+	VSUBPS      Z1, Z10, Z10
+	VADDPS      Z10, Z4, Z4
+	VFMADD231PS Z10, Z10, Z8
+	VMOVUPS     192(CX)(DX*4), Z10
+	VSUBPS      Z1, Z10, Z10
+	VADDPS      Z10, Z5, Z5
+	VFMADD231PS Z10, Z10, Z9
+	ADDQ        $0x40, DX
+	SUBQ        $0x40, SI
+	JMP         off_many
+
+off_one:
+	CMPQ        SI, $0x10
+	JLT         off_rest
+	VMOVUPS     (CX)(DX*4), Z10
+	VSUBPS      Z1, Z10, Z10
+	VADDPS      Z10, Z2, Z2
+	VFMADD231PS Z10, Z10, Z6
+	ADDQ        $0x10, DX
+	SUBQ        $0x10, SI
+	JMP         off_one
+
+off_rest:
+	CMPQ        SI, $0x00
+	JLE         off_end
+	XORQ        DI, DI
+	MOVQ        $+16, R8
+	CMPQ        SI, DI
+	CMOVQLT     DI, SI
+	CMPQ        SI, R8
+	CMOVQGT     R8, SI
+	MOVQ        $-1, DI
+	BZHIQ       SI, DI, DI
+	KMOVQ       DI, K1
+	VMOVUPS.Z   (CX)(DX*4), K1, Z10
+	VSUBPS      Z1, Z10, Z10
+	VMOVAPS.Z   Z10, K1, Z10
+	VADDPS      Z10, Z3, Z3
+	VFMADD231PS Z10, Z10, Z7
+
+off_end:
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z5, Z4, Z4
+	VADDPS        Z4, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z3, Z3
+	VCVTPS2PD     Y2, Z4
+	VADDPD        Z4, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z3, Y2
+	VADDPD        Y2, Y3, Y2
+	VEXTRACTF128  $0x01, Y2, X3
+	VADDPD        X3, X2, X3
+	VUNPCKHPD     X3, X3, X2
+	VADDPD        X3, X2, X3
+	VADDPS        Z7, Z6, Z6
+	VADDPS        Z9, Z8, Z8
+	VADDPS        Z8, Z6, Z6
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z6, Y4
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z2, Z2
+	VCVTPS2PD     Y6, Z4
+	VADDPD        Z4, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VADDPD        Y4, Y2, Y4
+	VEXTRACTF128  $0x01, Y4, X2
+	VADDPD        X2, X4, X2
+	VUNPCKHPD     X2, X2, X4
+	VADDPD        X2, X4, X2
+	VMULSD        X0, X3, X4
+	VMULSD        X4, X3, X3
+	VSUBSD        X3, X2, X2
+	VXORPS        X3, X3, X3
+	VMAXSD        X3, X2, X2
+	VCVTSD2SS     X2, X2, X2
+	VMOVSS        X2, 4(AX)
+	VCVTSS2SD     X1, X1, X1
+	VADDSD        X4, X1, X1
+	VCVTSD2SS     X1, X1, X1
+	VMOVSS        X1, (AX)
+	ADDQ          $0x08, AX
+	MOVQ          n+24(FP), DX
+	LEAQ          (CX)(DX*4), CX
+	DECQ          BX
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func gradientMomentsAVX512(sums *float32, dy *float32, x *float32, rows int, n int, centres *float32)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·gradientMomentsAVX512(SB), NOSPLIT, $0-48
+	MOVQ sums+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ centres+40(FP), BX
+	MOVQ rows+24(FP), DI
+
+row:
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS (BX), Z0
+	VXORPS       Z1, Z1, Z1
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	XORQ         SI, SI
+
+many:
+	CMPQ        R8, $0x40
+	JLT         one
+	VMOVUPS     (CX)(SI*4), Z9
+	VMOVUPS     (DX)(SI*4), Z10
+	VADDPS      Z9, Z1, Z1
+	VSUBPS      Z0, Z10, Z10
+	VFMADD231PS Z9, Z10, Z5
+	VMOVUPS     64(CX)(SI*4), Z9
+	VMOVUPS     64(DX)(SI*4), Z10
+	VADDPS      Z9, Z2, Z2
+	VSUBPS      Z0, Z10, Z10
+	VFMADD231PS Z9, Z10, Z6
+	VMOVUPS     128(CX)(SI*4), Z9
+	VMOVUPS     128(DX)(SI*4), Z10
+	VADDPS      Z9, Z3, Z3
+	VSUBPS      Z0, Z10, Z10
+	VFMADD231PS Z9, Z10, Z7
+	VMOVUPS     192(CX)(SI*4), Z9
+	VMOVUPS     192(DX)(SI*4), Z10
+	VADDPS      Z9, Z4, Z4
+	VSUBPS      Z0, Z10, Z10
+	VFMADD231PS Z9, Z10, Z8
+	ADDQ        $0x40, SI
+	SUBQ        $0x40, R8
+	JMP         many
+
+one:
+	CMPQ        R8, $0x10
+	JLT         rest
+	VMOVUPS     (CX)(SI*4), Z9
+	VMOVUPS     (DX)(SI*4), Z10
+	VADDPS      Z9, Z1, Z1
+	VSUBPS      Z0, Z10, Z10
+	VFMADD231PS Z9, Z10, Z5
+	ADDQ        $0x10, SI
+	SUBQ        $0x10, R8
+	JMP         one
+
+rest:
+	CMPQ        R8, $0x00
+	JLE         end
+	XORQ        R9, R9
+	MOVQ        $+16, R10
+	CMPQ        R8, R9
+	CMOVQLT     R9, R8
+	CMPQ        R8, R10
+	CMOVQGT     R10, R8
+	MOVQ        $-1, R9
+	BZHIQ       R8, R9, R9
+	KMOVQ       R9, K1
+	VMOVUPS.Z   (CX)(SI*4), K1, Z9
+	VMOVUPS.Z   (DX)(SI*4), K1, Z10
+	VADDPS      Z9, Z2, Z2
+	VSUBPS      Z0, Z10, Z0
+	VFMADD231PS Z9, Z0, Z6
+
+end:
+	VADDPS        Z2, Z1, Z1
+	VADDPS        Z4, Z3, Z3
+	VADDPS        Z3, Z1, Z1
+	VXORPS        Z0, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z0, Z0
+	VCVTPS2PD     Y1, Z2
+	VADDPD        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDPD        X0, X1, X0
+	VADDPS        Z6, Z5, Z5
+	VADDPS        Z8, Z7, Z7
+	VADDPS        Z7, Z5, Z5
+	VXORPS        Z1, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z5, Y2
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z2, Z1, Z1
+	VCVTPS2PD     Y5, Z2
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y2
+	VEXTRACTF128  $0x01, Y2, X1
+	VADDPD        X1, X2, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDPD        X1, X2, X1
+	VCVTSD2SS     X0, X0, X0
+	VMOVSS        X0, (AX)
+	VCVTSD2SS     X1, X1, X1
+	VMOVSS        X1, 4(AX)
+	ADDQ          $0x08, AX
+	ADDQ          $0x04, BX
+	MOVQ          n+32(FP), SI
+	LEAQ          (CX)(SI*4), CX
+	LEAQ          (DX)(SI*4), DX
+	DECQ          DI
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func scaleRowsAVX512(y *float32, x *float32, rows int, n int, scale *float32, shift *float32)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
+TEXT ·scaleRowsAVX512(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ scale+32(FP), DX
+	MOVQ shift+40(FP), BX
+	MOVQ rows+16(FP), DI
+
+row:
+	MOVQ         n+24(FP), R8
+	VBROADCASTSS (DX), Z0
+	VBROADCASTSS (BX), Z1
+	XORQ         SI, SI
+
+many:
+	CMPQ    R8, $0x40
+	JLT     one
+	VMOVUPS (CX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VMOVUPS Z2, (AX)(SI*4)
+	VMOVUPS 64(CX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VMOVUPS Z2, 64(AX)(SI*4)
+	VMOVUPS 128(CX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VMOVUPS Z2, 128(AX)(SI*4)
+	VMOVUPS 192(CX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VMOVUPS Z2, 192(AX)(SI*4)
+	ADDQ    $0x40, SI
+	SUBQ    $0x40, R8
+	JMP     many
+
+one:
+	CMPQ    R8, $0x10
+	JLT     rest
+	VMOVUPS (CX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VMOVUPS Z2, (AX)(SI*4)
+	ADDQ    $0x10, SI
+	SUBQ    $0x10, R8
+	JMP     one
+
+rest:
+	CMPQ      R8, $0x00
+	JLE       end
+	XORQ      R9, R9
+	MOVQ      $+16, R10
+	CMPQ      R8, R9
+	CMOVQLT   R9, R8
+	CMPQ      R8, R10
+	CMOVQGT   R10, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVQ     R9, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z2
+	VMULPS    Z0, Z2, Z0
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+end:
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	MOVQ n+24(FP), SI
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	DECQ DI
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func scaleRowsRectifyAVX512(y *float32, x *float32, rows int, n int, scale *float32, shift *float32)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·scaleRowsRectifyAVX512(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ scale+32(FP), DX
+	MOVQ shift+40(FP), BX
+	MOVQ rows+16(FP), DI
+
+row:
+	MOVQ         n+24(FP), R8
+	VBROADCASTSS (DX), Z0
+	VBROADCASTSS (BX), Z1
+	XORQ         SI, SI
+
+many:
+	CMPQ    R8, $0x40
+	JLT     one
+	VMOVUPS (CX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)(SI*4)
+	VMOVUPS 64(CX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, 64(AX)(SI*4)
+	VMOVUPS 128(CX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, 128(AX)(SI*4)
+	VMOVUPS 192(CX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, 192(AX)(SI*4)
+	ADDQ    $0x40, SI
+	SUBQ    $0x40, R8
+	JMP     many
+
+one:
+	CMPQ    R8, $0x10
+	JLT     rest
+	VMOVUPS (CX)(SI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z1, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VMAXPS  Z2, Z3, Z2
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)(SI*4)
+	ADDQ    $0x10, SI
+	SUBQ    $0x10, R8
+	JMP     one
+
+rest:
+	CMPQ      R8, $0x00
+	JLE       end
+	XORQ      R9, R9
+	MOVQ      $+16, R10
+	CMPQ      R8, R9
+	CMOVQLT   R9, R8
+	CMPQ      R8, R10
+	CMOVQGT   R10, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVQ     R9, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z2
+	VMULPS    Z0, Z2, Z0
+	VADDPS    Z1, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VMAXPS    Z0, Z1, Z0
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+end:
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	MOVQ n+24(FP), SI
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	DECQ DI
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func combineRowsAVX512(y *float32, x *float32, z *float32, rows int, n int, scale *float32, other *float32, shift *float32)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
+TEXT ·combineRowsAVX512(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ scale+40(FP), DX
+	MOVQ shift+56(FP), BX
+	MOVQ z+16(FP), SI
+	MOVQ other+48(FP), DI
+	MOVQ rows+24(FP), R9
+
+row:
+	MOVQ         n+32(FP), R10
+	VBROADCASTSS (DX), Z0
+	VBROADCASTSS (BX), Z1
+	VBROADCASTSS (DI), Z2
+	XORQ         R8, R8
+
+many:
+	CMPQ    R10, $0x40
+	JLT     one
+	VMOVUPS (CX)(R8*4), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS (SI)(R8*4), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VMOVUPS Z3, (AX)(R8*4)
+	VMOVUPS 64(CX)(R8*4), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS 64(SI)(R8*4), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VMOVUPS Z3, 64(AX)(R8*4)
+	VMOVUPS 128(CX)(R8*4), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS 128(SI)(R8*4), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VMOVUPS Z3, 128(AX)(R8*4)
+	VMOVUPS 192(CX)(R8*4), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS 192(SI)(R8*4), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VMOVUPS Z3, 192(AX)(R8*4)
+	ADDQ    $0x40, R8
+	SUBQ    $0x40, R10
+	JMP     many
+
+one:
+	CMPQ    R10, $0x10
+	JLT     rest
+	VMOVUPS (CX)(R8*4), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS (SI)(R8*4), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VMOVUPS Z3, (AX)(R8*4)
+	ADDQ    $0x10, R8
+	SUBQ    $0x10, R10
+	JMP     one
+
+rest:
+	CMPQ      R10, $0x00
+	JLE       end
+	XORQ      R11, R11
+	MOVQ      $+16, R12
+	CMPQ      R10, R11
+	CMOVQLT   R11, R10
+	CMPQ      R10, R12
+	CMOVQGT   R12, R10
+	MOVQ      $-1, R11
+	BZHIQ     R10, R11, R11
+	KMOVQ     R11, K1
+	VMOVUPS.Z (CX)(R8*4), K1, Z3
+	VMULPS    Z0, Z3, Z0
+	VMOVUPS.Z (SI)(R8*4), K1, Z3
+	VMULPS    Z2, Z3, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(R8*4)
+
+end:
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	ADDQ $0x04, DI
+	MOVQ n+32(FP), R8
+	LEAQ (AX)(R8*4), AX
+	LEAQ (CX)(R8*4), CX
+	LEAQ (SI)(R8*4), SI
+	DECQ R9
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func combineRowsRectifyAVX512(y *float32, x *float32, z *float32, rows int, n int, scale *float32, other *float32, shift *float32)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·combineRowsRectifyAVX512(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ scale+40(FP), DX
+	MOVQ shift+56(FP), BX
+	MOVQ z+16(FP), SI
+	MOVQ other+48(FP), DI
+	MOVQ rows+24(FP), R9
+
+row:
+	MOVQ         n+32(FP), R10
+	VBROADCASTSS (DX), Z0
+	VBROADCASTSS (BX), Z1
+	VBROADCASTSS (DI), Z2
+	XORQ         R8, R8
+
+many:
+	CMPQ    R10, $0x40
+	JLT     one
+	VMOVUPS (CX)(R8*4), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS (SI)(R8*4), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, (AX)(R8*4)
+	VMOVUPS 64(CX)(R8*4), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS 64(SI)(R8*4), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, 64(AX)(R8*4)
+	VMOVUPS 128(CX)(R8*4), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS 128(SI)(R8*4), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, 128(AX)(R8*4)
+	VMOVUPS 192(CX)(R8*4), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS 192(SI)(R8*4), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, 192(AX)(R8*4)
+	ADDQ    $0x40, R8
+	SUBQ    $0x40, R10
+	JMP     many
+
+one:
+	CMPQ    R10, $0x10
+	JLT     rest
+	VMOVUPS (CX)(R8*4), Z3
+	VMULPS  Z0, Z3, Z3
+	VMOVUPS (SI)(R8*4), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z1, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VMAXPS  Z3, Z4, Z3
+	VADDPS  Z4, Z3, Z3
+	VMOVUPS Z3, (AX)(R8*4)
+	ADDQ    $0x10, R8
+	SUBQ    $0x10, R10
+	JMP     one
+
+rest:
+	CMPQ      R10, $0x00
+	JLE       end
+	XORQ      R11, R11
+	MOVQ      $+16, R12
+	CMPQ      R10, R11
+	CMOVQLT   R11, R10
+	CMPQ      R10, R12
+	CMOVQGT   R12, R10
+	MOVQ      $-1, R11
+	BZHIQ     R10, R11, R11
+	KMOVQ     R11, K1
+	VMOVUPS.Z (CX)(R8*4), K1, Z3
+	VMULPS    Z0, Z3, Z0
+	VMOVUPS.Z (SI)(R8*4), K1, Z3
+	VMULPS    Z2, Z3, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z1, Z0, Z0
+	VXORPS    Z1, Z1, Z1
+	VMAXPS    Z0, Z1, Z0
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(R8*4)
+
+end:
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	ADDQ $0x04, DI
+	MOVQ n+32(FP), R8
+	LEAQ (AX)(R8*4), AX
+	LEAQ (CX)(R8*4), CX
+	LEAQ (SI)(R8*4), SI
+	DECQ R9
+	JNZ  row
+	VZEROUPPER
+	RET
+
 // func layAVX512(y *float32, x *float32, rows int, cols int, from int, to int, stepY int, stepX int, outside float32)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
 TEXT ·layAVX512(SB), NOSPLIT, $0-68
@@ -16022,6 +16723,711 @@ sum:
 	VUNPCKHPD    X0, X0, X1
 	VADDPD       X0, X1, X0
 	MOVSD        X0, sumGX+64(FP)
+	VZEROUPPER
+	RET
+
+// func describeAVX2(moments *float32, x *float32, rows int, n int, inverse float64)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·describeAVX2(SB), NOSPLIT, $0-40
+	MOVQ   moments+0(FP), AX
+	MOVQ   x+8(FP), CX
+	VMOVSD inverse+32(FP), X0
+	MOVQ   rows+16(FP), BX
+
+row:
+	MOVQ   n+24(FP), SI
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	XORQ   DX, DX
+
+sum_many:
+	CMPQ    SI, $0x20
+	JLT     sum_one
+	VMOVUPS (CX)(DX*4), Y5
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 32(CX)(DX*4), Y5
+	VADDPS  Y5, Y2, Y2
+	VMOVUPS 64(CX)(DX*4), Y5
+	VADDPS  Y5, Y3, Y3
+	VMOVUPS 96(CX)(DX*4), Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    $0x20, DX
+	SUBQ    $0x20, SI
+	JMP     sum_many
+
+sum_one:
+	CMPQ    SI, $0x08
+	JLT     sum_rest
+	VMOVUPS (CX)(DX*4), Y5
+	VADDPS  Y5, Y1, Y1
+	ADDQ    $0x08, DX
+	SUBQ    $0x08, SI
+	JMP     sum_one
+
+sum_rest:
+	CMPQ       SI, $0x00
+	JLE        sum_end
+	XORQ       DI, DI
+	MOVQ       $+8, R8
+	CMPQ       SI, DI
+	CMOVQLT    DI, SI
+	CMPQ       SI, R8
+	CMOVQGT    R8, SI
+	LEAQ       signs<>+0(SB), DI
+	NEGQ       SI
+	LEAQ       32(DI)(SI*4), DI
+	VMOVDQU    (DI), Y5
+	VMASKMOVPS (CX)(DX*4), Y5, Y5
+	VADDPS     Y5, Y2, Y2
+
+sum_end:
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y1, X3
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y3, Y2, Y2
+	VCVTPS2PD    X1, Y3
+	VADDPD       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDPD       X1, X2, X1
+	VMULSD       X0, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	MOVQ         n+24(FP), SI
+	XORQ         DX, DX
+
+off_many:
+	CMPQ        SI, $0x20
+	JLT         off_one
+	VMOVUPS     (CX)(DX*4), Y10
+	VSUBPS      Y1, Y10, Y10
+	VADDPS      Y10, Y2, Y2
+	VFMADD231PS Y10, Y10, Y6
+	VMOVUPS     32(CX)(DX*4), Y10
+	VSUBPS      Y1, Y10, Y10
+	VADDPS      Y10, Y3, Y3
+	VFMADD231PS Y10, Y10, Y7
+	VMOVUPS     64(CX)(DX*4), Y10
+	VSUBPS      Y1, Y10, Y10
+	VADDPS      Y10, Y4, Y4
+	VFMADD231PS Y10, Y10, Y8
+	VMOVUPS     96(CX)(DX*4), Y10
+	VSUBPS      Y1, Y10, Y10
+	VADDPS      Y10, Y5, Y5
+	VFMADD231PS Y10, Y10, Y9
+	ADDQ        $0x20, DX
+	SUBQ        $0x20, SI
+	JMP         off_many
+
+off_one:
+	CMPQ        SI, $0x08
+	JLT         off_rest
+	VMOVUPS     (CX)(DX*4), Y10
+	VSUBPS      Y1, Y10, Y10
+	VADDPS      Y10, Y2, Y2
+	VFMADD231PS Y10, Y10, Y6
+	ADDQ        $0x08, DX
+	SUBQ        $0x08, SI
+	JMP         off_one
+
+off_rest:
+	CMPQ        SI, $0x00
+	JLE         off_end
+	XORQ        DI, DI
+	MOVQ        $+8, R8
+	CMPQ        SI, DI
+	CMOVQLT     DI, SI
+	CMPQ        SI, R8
+	CMOVQGT     R8, SI
+	LEAQ        signs<>+0(SB), DI
+	NEGQ        SI
+	LEAQ        32(DI)(SI*4), DI
+	VMOVDQU     (DI), Y10
+	VMASKMOVPS  (CX)(DX*4), Y10, Y10
+	VSUBPS      Y1, Y10, Y10
+	VANDPS      (DI), Y10, Y10
+	VADDPS      Y10, Y3, Y3
+	VFMADD231PS Y10, Y10, Y7
+
+off_end:
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y2, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y3, Y3
+	VCVTPS2PD    X2, Y4
+	VADDPD       Y4, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X2
+	VADDPD       X2, X3, X2
+	VUNPCKHPD    X2, X2, X3
+	VADDPD       X2, X3, X2
+	VADDPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y6, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y3, Y3
+	VCVTPS2PD    X6, Y4
+	VADDPD       Y4, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VADDPD       X4, X3, X4
+	VUNPCKHPD    X4, X4, X3
+	VADDPD       X4, X3, X4
+	VMULSD       X0, X2, X3
+	VMULSD       X3, X2, X2
+	VSUBSD       X2, X4, X4
+	VXORPS       X2, X2, X2
+	VMAXSD       X2, X4, X4
+	VCVTSD2SS    X4, X4, X4
+	VMOVSS       X4, 4(AX)
+	VCVTSS2SD    X1, X1, X1
+	VADDSD       X3, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VMOVSS       X1, (AX)
+	ADDQ         $0x08, AX
+	MOVQ         n+24(FP), DX
+	LEAQ         (CX)(DX*4), CX
+	DECQ         BX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func gradientMomentsAVX2(sums *float32, dy *float32, x *float32, rows int, n int, centres *float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·gradientMomentsAVX2(SB), NOSPLIT, $0-48
+	MOVQ sums+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ centres+40(FP), BX
+	MOVQ rows+24(FP), DI
+
+row:
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS (BX), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	XORQ         SI, SI
+
+many:
+	CMPQ        R8, $0x20
+	JLT         one
+	VMOVUPS     (CX)(SI*4), Y9
+	VMOVUPS     (DX)(SI*4), Y10
+	VADDPS      Y9, Y1, Y1
+	VSUBPS      Y0, Y10, Y10
+	VFMADD231PS Y9, Y10, Y5
+	VMOVUPS     32(CX)(SI*4), Y9
+	VMOVUPS     32(DX)(SI*4), Y10
+	VADDPS      Y9, Y2, Y2
+	VSUBPS      Y0, Y10, Y10
+	VFMADD231PS Y9, Y10, Y6
+	VMOVUPS     64(CX)(SI*4), Y9
+	VMOVUPS     64(DX)(SI*4), Y10
+	VADDPS      Y9, Y3, Y3
+	VSUBPS      Y0, Y10, Y10
+	VFMADD231PS Y9, Y10, Y7
+	VMOVUPS     96(CX)(SI*4), Y9
+	VMOVUPS     96(DX)(SI*4), Y10
+	VADDPS      Y9, Y4, Y4
+	VSUBPS      Y0, Y10, Y10
+	VFMADD231PS Y9, Y10, Y8
+	ADDQ        $0x20, SI
+	SUBQ        $0x20, R8
+	JMP         many
+
+one:
+	CMPQ        R8, $0x08
+	JLT         rest
+	VMOVUPS     (CX)(SI*4), Y9
+	VMOVUPS     (DX)(SI*4), Y10
+	VADDPS      Y9, Y1, Y1
+	VSUBPS      Y0, Y10, Y10
+	VFMADD231PS Y9, Y10, Y5
+	ADDQ        $0x08, SI
+	SUBQ        $0x08, R8
+	JMP         one
+
+rest:
+	CMPQ        R8, $0x00
+	JLE         end
+	XORQ        R9, R9
+	MOVQ        $+8, R10
+	CMPQ        R8, R9
+	CMOVQLT     R9, R8
+	CMPQ        R8, R10
+	CMOVQGT     R10, R8
+	LEAQ        signs<>+0(SB), R9
+	NEGQ        R8
+	LEAQ        32(R9)(R8*4), R9
+	VMOVDQU     (R9), Y9
+	VMASKMOVPS  (CX)(SI*4), Y9, Y9
+	VMOVDQU     (R9), Y10
+	VMASKMOVPS  (DX)(SI*4), Y10, Y10
+	VADDPS      Y9, Y2, Y2
+	VSUBPS      Y0, Y10, Y0
+	VFMADD231PS Y9, Y0, Y6
+
+end:
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y1, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y0, Y0
+	VCVTPS2PD    X1, Y2
+	VADDPD       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X1, X0, X1
+	VADDPS       Y6, Y5, Y5
+	VADDPS       Y8, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y5, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y0, Y0
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X2
+	VUNPCKHPD    X2, X2, X0
+	VADDPD       X2, X0, X2
+	VCVTSD2SS    X1, X1, X1
+	VMOVSS       X1, (AX)
+	VCVTSD2SS    X2, X2, X2
+	VMOVSS       X2, 4(AX)
+	ADDQ         $0x08, AX
+	ADDQ         $0x04, BX
+	MOVQ         n+32(FP), SI
+	LEAQ         (CX)(SI*4), CX
+	LEAQ         (DX)(SI*4), DX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func scaleRowsAVX2(y *float32, x *float32, rows int, n int, scale *float32, shift *float32)
+// Requires: AVX, CMOV
+TEXT ·scaleRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ scale+32(FP), DX
+	MOVQ shift+40(FP), BX
+	MOVQ rows+16(FP), DI
+
+row:
+	MOVQ         n+24(FP), R8
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS (BX), Y1
+	XORQ         SI, SI
+
+many:
+	CMPQ    R8, $0x20
+	JLT     one
+	VMOVUPS (CX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (AX)(SI*4)
+	VMOVUPS 32(CX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, 32(AX)(SI*4)
+	VMOVUPS 64(CX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, 64(AX)(SI*4)
+	VMOVUPS 96(CX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, 96(AX)(SI*4)
+	ADDQ    $0x20, SI
+	SUBQ    $0x20, R8
+	JMP     many
+
+one:
+	CMPQ    R8, $0x08
+	JLT     rest
+	VMOVUPS (CX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	SUBQ    $0x08, R8
+	JMP     one
+
+rest:
+	CMPQ       R8, $0x00
+	JLE        end
+	XORQ       R9, R9
+	MOVQ       $+8, R10
+	CMPQ       R8, R9
+	CMOVQLT    R9, R8
+	CMPQ       R8, R10
+	CMOVQGT    R10, R8
+	LEAQ       signs<>+0(SB), R9
+	NEGQ       R8
+	LEAQ       32(R9)(R8*4), R9
+	VMOVDQU    (R9), Y2
+	VMASKMOVPS (CX)(SI*4), Y2, Y2
+	VMULPS     Y0, Y2, Y0
+	VADDPS     Y1, Y0, Y0
+	VMOVDQU    (R9), Y1
+	VMASKMOVPS Y0, Y1, (AX)(SI*4)
+
+end:
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	MOVQ n+24(FP), SI
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	DECQ DI
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func scaleRowsRectifyAVX2(y *float32, x *float32, rows int, n int, scale *float32, shift *float32)
+// Requires: AVX, CMOV
+TEXT ·scaleRowsRectifyAVX2(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ scale+32(FP), DX
+	MOVQ shift+40(FP), BX
+	MOVQ rows+16(FP), DI
+
+row:
+	MOVQ         n+24(FP), R8
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS (BX), Y1
+	XORQ         SI, SI
+
+many:
+	CMPQ    R8, $0x20
+	JLT     one
+	VMOVUPS (CX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(SI*4)
+	VMOVUPS 32(CX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, 32(AX)(SI*4)
+	VMOVUPS 64(CX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, 64(AX)(SI*4)
+	VMOVUPS 96(CX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, 96(AX)(SI*4)
+	ADDQ    $0x20, SI
+	SUBQ    $0x20, R8
+	JMP     many
+
+one:
+	CMPQ    R8, $0x08
+	JLT     rest
+	VMOVUPS (CX)(SI*4), Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y1, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VMAXPS  Y2, Y3, Y2
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, (AX)(SI*4)
+	ADDQ    $0x08, SI
+	SUBQ    $0x08, R8
+	JMP     one
+
+rest:
+	CMPQ       R8, $0x00
+	JLE        end
+	XORQ       R9, R9
+	MOVQ       $+8, R10
+	CMPQ       R8, R9
+	CMOVQLT    R9, R8
+	CMPQ       R8, R10
+	CMOVQGT    R10, R8
+	LEAQ       signs<>+0(SB), R9
+	NEGQ       R8
+	LEAQ       32(R9)(R8*4), R9
+	VMOVDQU    (R9), Y2
+	VMASKMOVPS (CX)(SI*4), Y2, Y2
+	VMULPS     Y0, Y2, Y0
+	VADDPS     Y1, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VMAXPS     Y0, Y1, Y0
+	VADDPS     Y1, Y0, Y0
+	VMOVDQU    (R9), Y1
+	VMASKMOVPS Y0, Y1, (AX)(SI*4)
+
+end:
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	MOVQ n+24(FP), SI
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	DECQ DI
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func combineRowsAVX2(y *float32, x *float32, z *float32, rows int, n int, scale *float32, other *float32, shift *float32)
+// Requires: AVX, CMOV
+TEXT ·combineRowsAVX2(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ scale+40(FP), DX
+	MOVQ shift+56(FP), BX
+	MOVQ z+16(FP), SI
+	MOVQ other+48(FP), DI
+	MOVQ rows+24(FP), R9
+
+row:
+	MOVQ         n+32(FP), R10
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (DI), Y2
+	XORQ         R8, R8
+
+many:
+	CMPQ    R10, $0x20
+	JLT     one
+	VMOVUPS (CX)(R8*4), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS (SI)(R8*4), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (AX)(R8*4)
+	VMOVUPS 32(CX)(R8*4), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS 32(SI)(R8*4), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 32(AX)(R8*4)
+	VMOVUPS 64(CX)(R8*4), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS 64(SI)(R8*4), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 64(AX)(R8*4)
+	VMOVUPS 96(CX)(R8*4), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS 96(SI)(R8*4), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, 96(AX)(R8*4)
+	ADDQ    $0x20, R8
+	SUBQ    $0x20, R10
+	JMP     many
+
+one:
+	CMPQ    R10, $0x08
+	JLT     rest
+	VMOVUPS (CX)(R8*4), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS (SI)(R8*4), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (AX)(R8*4)
+	ADDQ    $0x08, R8
+	SUBQ    $0x08, R10
+	JMP     one
+
+rest:
+	CMPQ       R10, $0x00
+	JLE        end
+	XORQ       R11, R11
+	MOVQ       $+8, R12
+	CMPQ       R10, R11
+	CMOVQLT    R11, R10
+	CMPQ       R10, R12
+	CMOVQGT    R12, R10
+	LEAQ       signs<>+0(SB), R11
+	NEGQ       R10
+	LEAQ       32(R11)(R10*4), R11
+	VMOVDQU    (R11), Y3
+	VMASKMOVPS (CX)(R8*4), Y3, Y3
+	VMULPS     Y0, Y3, Y0
+	VMOVDQU    (R11), Y3
+	VMASKMOVPS (SI)(R8*4), Y3, Y3
+	VMULPS     Y2, Y3, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y1, Y0, Y0
+	VMOVDQU    (R11), Y1
+	VMASKMOVPS Y0, Y1, (AX)(R8*4)
+
+end:
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	ADDQ $0x04, DI
+	MOVQ n+32(FP), R8
+	LEAQ (AX)(R8*4), AX
+	LEAQ (CX)(R8*4), CX
+	LEAQ (SI)(R8*4), SI
+	DECQ R9
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func combineRowsRectifyAVX2(y *float32, x *float32, z *float32, rows int, n int, scale *float32, other *float32, shift *float32)
+// Requires: AVX, CMOV
+TEXT ·combineRowsRectifyAVX2(SB), NOSPLIT, $0-64
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ scale+40(FP), DX
+	MOVQ shift+56(FP), BX
+	MOVQ z+16(FP), SI
+	MOVQ other+48(FP), DI
+	MOVQ rows+24(FP), R9
+
+row:
+	MOVQ         n+32(FP), R10
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS (BX), Y1
+	VBROADCASTSS (DI), Y2
+	XORQ         R8, R8
+
+many:
+	CMPQ    R10, $0x20
+	JLT     one
+	VMOVUPS (CX)(R8*4), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS (SI)(R8*4), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMAXPS  Y3, Y4, Y3
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, (AX)(R8*4)
+	VMOVUPS 32(CX)(R8*4), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS 32(SI)(R8*4), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMAXPS  Y3, Y4, Y3
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, 32(AX)(R8*4)
+	VMOVUPS 64(CX)(R8*4), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS 64(SI)(R8*4), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMAXPS  Y3, Y4, Y3
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, 64(AX)(R8*4)
+	VMOVUPS 96(CX)(R8*4), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS 96(SI)(R8*4), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMAXPS  Y3, Y4, Y3
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, 96(AX)(R8*4)
+	ADDQ    $0x20, R8
+	SUBQ    $0x20, R10
+	JMP     many
+
+one:
+	CMPQ    R10, $0x08
+	JLT     rest
+	VMOVUPS (CX)(R8*4), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS (SI)(R8*4), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VMAXPS  Y3, Y4, Y3
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, (AX)(R8*4)
+	ADDQ    $0x08, R8
+	SUBQ    $0x08, R10
+	JMP     one
+
+rest:
+	CMPQ       R10, $0x00
+	JLE        end
+	XORQ       R11, R11
+	MOVQ       $+8, R12
+	CMPQ       R10, R11
+	CMOVQLT    R11, R10
+	CMPQ       R10, R12
+	CMOVQGT    R12, R10
+	LEAQ       signs<>+0(SB), R11
+	NEGQ       R10
+	LEAQ       32(R11)(R10*4), R11
+	VMOVDQU    (R11), Y3
+	VMASKMOVPS (CX)(R8*4), Y3, Y3
+	VMULPS     Y0, Y3, Y0
+	VMOVDQU    (R11), Y3
+	VMASKMOVPS (SI)(R8*4), Y3, Y3
+	VMULPS     Y2, Y3, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y1, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VMAXPS     Y0, Y1, Y0
+	VADDPS     Y1, Y0, Y0
+	VMOVDQU    (R11), Y1
+	VMASKMOVPS Y0, Y1, (AX)(R8*4)
+
+end:
+	ADDQ $0x04, DX
+	ADDQ $0x04, BX
+	ADDQ $0x04, DI
+	MOVQ n+32(FP), R8
+	LEAQ (AX)(R8*4), AX
+	LEAQ (CX)(R8*4), CX
+	LEAQ (SI)(R8*4), SI
+	DECQ R9
+	JNZ  row
 	VZEROUPPER
 	RET
 

@@ -15,8 +15,12 @@ func Moments(w *Workers, moments []float32, x View, n Norm) {
 
 // describe writes the moments of channels of so many pixels.
 func describe(s *set, moments, x []float32, pixels int) {
+	if pixels <= momentBlock {
+		s.describe(moments, x, pixels)
+		return
+	}
 	for c := 0; c*pixels < len(x); c++ {
-		mean, squares := spread(s, x[c*pixels:][:pixels])
+		mean, squares := spread(s.passes, x[c*pixels:][:pixels])
 		moments[2*c], moments[2*c+1] = float32(mean), float32(squares)
 	}
 }
@@ -27,7 +31,7 @@ const momentBlock = 4096
 
 // spread returns the mean of x and the sum of squared deviations from it. The deviations of a block are taken from the block's
 // own mean, rounded, so that single precision is enough for their squares; the rest is in double.
-func spread(s *set, x []float32) (mean, squares float64) {
+func spread(s passes, x []float32) (mean, squares float64) {
 	var count, sum, origin float64 // of the deviations from the first block's mean, the origin
 	for len(x) > 0 {
 		block := x[:min(momentBlock, len(x))]
@@ -49,18 +53,15 @@ func spread(s *set, x []float32) (mean, squares float64) {
 // NormStatistics merges the moments [N, C, 2] of a tensor into the batch's mean and biased variance of each channel, and the
 // scale = 1/√(variance + Eps) and shift = −mean·scale that normalise it, all [C]. mean and variance may be nil.
 func NormStatistics(w *Workers, mean, variance, scale, shift []float32, moments []float32, n Norm) {
-	const width = 16
-	w.Run((n.C+width-1)/width, func(piece int, _ *Scratch) {
-		for c := piece * width; c < min((piece+1)*width, n.C); c++ {
-			m, v := n.merged(moments, c)
-			invStd := 1 / math.Sqrt(v+n.Eps)
-			scale[c], shift[c] = float32(invStd), float32(-m*invStd)
-			if mean != nil {
-				mean[c] = float32(m)
-			}
-			if variance != nil {
-				variance[c] = float32(v)
-			}
+	eachChannels(w, n.C, func(c int) {
+		m, v := n.merged(moments, c)
+		invStd := 1 / math.Sqrt(v+n.Eps)
+		scale[c], shift[c] = float32(invStd), float32(-m*invStd)
+		if mean != nil {
+			mean[c] = float32(m)
+		}
+		if variance != nil {
+			variance[c] = float32(v)
 		}
 	})
 }
@@ -87,9 +88,8 @@ func (n *Norm) merged(moments []float32, c int) (mean, variance float64) {
 // with the strides of dy and y: dx = s·(dy − mean(dy) − y·mean(dy·y)), s being y's Scale. All three are [C].
 func NormGradient(w *Workers, scale, otherScale, shift []float32, dy, y View, n Norm) {
 	count := float64(n.N * n.Pixels)
-	w.Run(n.C, func(c int, _ *Scratch) {
+	n.gradientMoments(w, dy, y, func(c int, sumDy, sumDyY float64) {
 		s, b := float64(y.Scale[c]), float64(y.Shift[c])
-		sumDy, sumDyY := n.gradientMoments(&w.set, dy, y, c)
 		scale[c] = float32(s * float64(of(dy.Scale, c, 1)))
 		otherScale[c] = float32(-s * s * sumDyY / count)
 		shift[c] = float32(-s * (sumDy + b*sumDyY) / count)
@@ -99,25 +99,46 @@ func NormGradient(w *Workers, scale, otherScale, shift []float32, dy, y View, n 
 // ScaleShiftGradient computes the gradients of x·scale + shift by scale and shift, Σ dy·x and Σ dy, both [C]. dy is the
 // gradient by the result, as it lies in memory or scaled; x has no Other.
 func ScaleShiftGradient(w *Workers, dscale, dshift []float32, dy, x View, n Norm) {
-	w.Run(n.C, func(c int, _ *Scratch) {
-		sumDy, sumDyX := n.gradientMoments(&w.set, dy, x, c)
+	n.gradientMoments(w, dy, x, func(c int, sumDy, sumDyX float64) {
 		dscale[c], dshift[c] = float32(sumDyX), float32(sumDy)
 	})
 }
 
-// gradientMoments returns Σ dy and Σ dy·x of a channel. What is summed up are products with x less its mean, if x is
-// normalised, since sums of both signs lose fewer bits.
-func (n *Norm) gradientMoments(s *set, dy, x View, c int) (sumDy, sumDyX float64) {
-	scale, shift := float64(of(x.Scale, c, 1)), float64(of(x.Shift, c, 0))
-	centre := float32(0)
-	if scale != 0 {
-		centre = float32(-shift / scale)
+// gradientMoments calls do with Σ dy and Σ dy·x of every channel. Images are gone through one after the other, as they lie in
+// memory. What is summed up are products with x less its mean, if x is normalised, since sums of both signs lose fewer
+// bits.
+func (n *Norm) gradientMoments(w *Workers, dy, x View, do func(c int, sumDy, sumDyX float64)) {
+	partial := w.Floats(slotPartial, (2*n.N+1)*n.C)
+	centres, sums := partial[:n.C], partial[n.C:]
+	for c := range centres {
+		centres[c] = 0
+		if scale := of(x.Scale, c, 1); scale != 0 {
+			centres[c] = -of(x.Shift, c, 0) / scale
+		}
 	}
-	for i := range n.N {
-		g, gx := s.moments(dy.Data[i*dy.Stride+c*n.Pixels:][:n.Pixels], x.Data[i*x.Stride+c*n.Pixels:][:n.Pixels], centre)
-		sumDy += g
-		sumDyX += gx
-	}
-	factor := float64(of(dy.Scale, c, 1))
-	return factor * sumDy, factor * (scale*sumDyX + (shift+scale*float64(centre))*sumDy)
+	groups, width := n.pieces()
+	w.Run(n.N*groups, func(piece int, _ *Scratch) {
+		i, from := piece/groups, piece%groups*width
+		to := min(from+width, n.C)
+		w.set.gradientMoments(sums[(i*n.C+from)*2:], dy.Data[i*dy.Stride:][from*n.Pixels:to*n.Pixels], x.Data[i*x.Stride+from*n.Pixels:], n.Pixels, centres[from:])
+	})
+	eachChannels(w, n.C, func(c int) {
+		var sumDy, sumDyX float64
+		for i := range n.N {
+			sumDy += float64(sums[(i*n.C+c)*2])
+			sumDyX += float64(sums[(i*n.C+c)*2+1])
+		}
+		scale, shift, factor := float64(of(x.Scale, c, 1)), float64(of(x.Shift, c, 0)), float64(of(dy.Scale, c, 1))
+		do(c, factor*sumDy, factor*(scale*sumDyX+(shift+scale*float64(centres[c]))*sumDy))
+	})
+}
+
+// eachChannels calls do for every channel.
+func eachChannels(w *Workers, channels int, do func(c int)) {
+	const width = 16
+	w.Run((channels+width-1)/width, func(piece int, _ *Scratch) {
+		for c := piece * width; c < min((piece+1)*width, channels); c++ {
+			do(c)
+		}
+	})
 }

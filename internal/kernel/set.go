@@ -11,6 +11,7 @@ import (
 type set struct {
 	name string
 	passes
+	rowPasses
 	copies
 	maxima
 	// rows is how many output channels accumulate computes together at most.
@@ -45,7 +46,7 @@ type set struct {
 
 // portable is the set that runs everywhere.
 var portable = set{
-	name: "portable", passes: portablePasses, copies: portableCopies, maxima: portableMaxima,
+	name: "portable", passes: portablePasses, rowPasses: portableRowPasses, copies: portableCopies, maxima: portableMaxima,
 	rows: 2, pixels: 256, long: 256, dotRows: 2, dotPixels: 256,
 	multiplyAdd: portableMultiplyAdd, multiplyAdds: portableMultiplyAdds,
 	accumulate: func(y []float32, plane, n int, x []float32, terms []int, k []float32, rows int) {

@@ -30,6 +30,11 @@ func assembly() (found []set) {
 				step: stepAVX512, firstStep: firstStepAVX512,
 				total: totalAVX512, deviations: deviationsAVX512, moments: momentsAVX512,
 			},
+			rowPasses: rowPasses{
+				describe: describeRows(describeAVX512), gradientMoments: gradientRows(gradientMomentsAVX512),
+				scaleRows: scaledRows(scaleRowsAVX512), scaleRowsRectify: scaledRows(scaleRowsRectifyAVX512),
+				combineRows: combinedRows(combineRowsAVX512), combineRowsRectify: combinedRows(combineRowsRectifyAVX512),
+			},
 			copies: copies{
 				lay: (&layKernels{layAVX512, layRectifiedAVX512, layEvenAVX512, layEvenRectifiedAVX512}).lay,
 				place: (&placeKernels{
@@ -67,6 +72,11 @@ func assembly() (found []set) {
 				scaleShiftRectify: scaleShiftRectifyAVX2, combineRectify: combineRectifyAVX2,
 				step: stepAVX2, firstStep: firstStepAVX2,
 				total: totalAVX2, deviations: deviationsAVX2, moments: momentsAVX2,
+			},
+			rowPasses: rowPasses{
+				describe: describeRows(describeAVX2), gradientMoments: gradientRows(gradientMomentsAVX2),
+				scaleRows: scaledRows(scaleRowsAVX2), scaleRowsRectify: scaledRows(scaleRowsRectifyAVX2),
+				combineRows: combinedRows(combineRowsAVX2), combineRowsRectify: combinedRows(combineRowsRectifyAVX2),
 			},
 			copies: copies{
 				lay: (&layKernels{layAVX2, layRectifiedAVX2, layEvenAVX2, layEvenRectifiedAVX2}).lay,

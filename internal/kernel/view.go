@@ -144,9 +144,30 @@ func (p *source) read(s *set, dst []float32, c, at int) {
 }
 
 // readAll computes all channels.
-func (p *source) readAll(s *set, dst []float32) {
+func (p *source) readAll(s *set, dst []float32) { p.readFrom(s, dst, 0) }
+
+// readFrom computes the channels from the one numbered first on.
+func (p *source) readFrom(s *set, dst []float32, first int) {
+	at := first * p.pixels
+	switch {
+	case p.scale == nil || p.shift == nil || p.other != nil && p.otherScale == nil:
+	case p.other == nil:
+		pass := s.scaleRows
+		if p.relu {
+			pass = s.scaleRowsRectify
+		}
+		pass(dst, p.data[at:], p.pixels, p.scale[first:], p.shift[first:])
+		return
+	default:
+		pass := s.combineRows
+		if p.relu {
+			pass = s.combineRowsRectify
+		}
+		pass(dst, p.data[at:], p.other[at:], p.pixels, p.scale[first:], p.otherScale[first:], p.shift[first:])
+		return
+	}
 	for c := 0; c*p.pixels < len(dst); c++ {
-		p.read(s, dst[c*p.pixels:][:p.pixels], c, 0)
+		p.read(s, dst[c*p.pixels:][:p.pixels], first+c, 0)
 	}
 }
 
@@ -170,9 +191,7 @@ func (p *source) planes(s *Scratch, set *set, slot, from, to int) []float32 {
 		return p.data[from*p.pixels : to*p.pixels]
 	}
 	x := s.Floats(slot, (to-from)*p.pixels)
-	for c := from; c < to; c++ {
-		p.read(set, x[(c-from)*p.pixels:][:p.pixels], c, 0)
-	}
+	p.readFrom(set, x, from)
 	return x
 }
 

@@ -41,12 +41,17 @@ func (n *Norm) channels() channels { return channels{n.C, n.Pixels} }
 
 // eachPlane calls do for every image and channel, in pieces of about elementChunk floats.
 func eachPlane(w *Workers, n Norm, do func(s *Scratch, i, c int)) {
-	width := min(n.C, max(1, elementChunk/n.Pixels))
-	groups := (n.C + width - 1) / width
+	groups, width := n.pieces()
 	w.Run(n.N*groups, func(piece int, s *Scratch) {
 		i, from := piece/groups, piece%groups*width
 		for c := from; c < min(from+width, n.C); c++ {
 			do(s, i, c)
 		}
 	})
+}
+
+// pieces returns into how many groups of channels an image is cut, and how many channels make one: about elementChunk floats.
+func (n *Norm) pieces() (groups, width int) {
+	width = min(n.C, max(1, elementChunk/n.Pixels))
+	return (n.C + width - 1) / width, width
 }

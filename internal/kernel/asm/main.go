@@ -49,6 +49,7 @@ func main() {
 		t.mixes()
 		t.passes()
 		t.totals()
+		t.rowPasses()
 		t.layouts()
 		t.pools()
 		t.peak()

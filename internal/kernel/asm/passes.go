@@ -97,7 +97,7 @@ func (t target) pass(p pass) {
 	n := Load(Param(p.outputs[0]).Len(), GP64()).(reg.GPVirtual)
 	at := GP64()
 	XORQ(at, at)
-	t.vectors(n, at, func(disp int, l *lanes) {
+	t.vectors("", n, at, func(disp int, l *lanes) {
 		in := make([]vector, len(p.inputs))
 		for i, name := range p.inputs {
 			in[i] = t.vector()
@@ -112,31 +112,31 @@ func (t target) pass(p pass) {
 }
 
 // vectors writes the loop over n elements, which at counts: unroll vectors at a time, then one at a time, then the rest of
-// a vector, whose lanes are limited.
-func (t target) vectors(n reg.GPVirtual, at reg.Register, do func(disp int, l *lanes)) {
+// a vector, whose lanes are limited. Its labels begin with name; n is lost.
+func (t target) vectors(name string, n reg.GPVirtual, at reg.Register, do func(disp int, l *lanes)) {
 	floats := t.bytes / 4
-	Label("many")
+	Label(name + "many")
 	CMPQ(n, Imm(uint64(unroll*floats)))
-	JLT(LabelRef("one"))
+	JLT(LabelRef(name + "one"))
 	for i := range unroll {
 		do(i*t.bytes, nil)
 	}
 	ADDQ(Imm(uint64(unroll*floats)), at)
 	SUBQ(Imm(uint64(unroll*floats)), n)
-	JMP(LabelRef("many"))
-	Label("one")
+	JMP(LabelRef(name + "many"))
+	Label(name + "one")
 	CMPQ(n, Imm(uint64(floats)))
-	JLT(LabelRef("rest"))
+	JLT(LabelRef(name + "rest"))
 	do(0, nil)
 	ADDQ(Imm(uint64(floats)), at)
 	SUBQ(Imm(uint64(floats)), n)
-	JMP(LabelRef("one"))
-	Label("rest")
+	JMP(LabelRef(name + "one"))
+	Label(name + "rest")
 	CMPQ(n, Imm(0))
-	JLE(LabelRef("end"))
+	JLE(LabelRef(name + "end"))
 	l := t.mask(n)
 	do(0, &l)
-	Label("end")
+	Label(name + "end")
 }
 
 // total is a kernel that sums up over slices of one length, in single precision for a block of elements, then in double.
