@@ -104,6 +104,7 @@ func decodeWebP(r io.Reader) (image.Image, error) {
 }
 
 func narrowRange(m *image.YCbCr) *image.RGBA {
+	m = interpolated(m)
 	out := image.NewRGBA(m.Rect)
 	level := func(v float32) byte { return byte(min(255, max(0, v+0.5))) }
 	for y := m.Rect.Min.Y; y < m.Rect.Max.Y; y++ {
@@ -123,6 +124,9 @@ func opaque(m image.Image) *image.RGBA {
 	bounds := m.Bounds()
 	out := image.NewRGBA(image.Rect(0, 0, bounds.Dx(), bounds.Dy()))
 	at := func(x, y int) color.NRGBA { return color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA) }
+	if planes, ok := m.(*image.YCbCr); ok {
+		m = interpolated(planes)
+	}
 	switch m := m.(type) {
 	case *image.YCbCr, *image.Gray, *image.CMYK, *image.RGBA: // the last is what decoders make of colours without transparency
 		draw.Draw(out, out.Rect, m, bounds.Min, draw.Src)
