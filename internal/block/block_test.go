@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"nat/internal/golden"
+	"nat/internal/gpu/gputest"
 	"nat/internal/graph"
 	"nat/internal/kernel"
 	"nat/internal/primitive"
@@ -38,7 +39,7 @@ func blockOf(t *testing.T, name string) (b Block, null bool) {
 	return Of(id, channels, stride, Supernet), false
 }
 
-// forKernels runs a test with every set of kernels that this processor has, and each algorithm for convolutions.
+// forKernels runs a test with every set of kernels that this processor has, and each algorithm for convolutions, and on a card.
 func forKernels(t *testing.T, test func(t *testing.T, d *graph.Device)) {
 	for _, name := range kernel.Sets() {
 		for _, algorithm := range []kernel.Algorithm{kernel.Direct, kernel.Winograd} {
@@ -52,6 +53,11 @@ func forKernels(t *testing.T, test func(t *testing.T, d *graph.Device)) {
 			})
 		}
 	}
+	t.Run("card", func(t *testing.T) {
+		d := graph.NewCard(gputest.Open(t), 2)
+		defer d.Close()
+		test(t, d)
+	})
 }
 
 // TestGolden holds every block's output and gradients against the golden numbers.

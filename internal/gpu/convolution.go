@@ -61,7 +61,7 @@ func (d *Device) SeparableBackward(
 
 // between returns the result of a depthwise convolution in memory that is to be freed.
 func (d *Device) between(x View, depthwise Memory, dw kernel.Conv) Memory {
-	m := d.take(dw.N * dw.Co * dw.OH * dw.OW)
+	m := d.Take(dw.N * dw.Co * dw.OH * dw.OW)
 	d.ConvForward(Whole(m, dw.Co, dw.OH*dw.OW), Memory{}, x, depthwise, dw)
 	return m
 }
@@ -137,7 +137,7 @@ func (d *Device) weightGradients(dk Memory, dy, x View, c *kernel.Conv) {
 	}
 	partial := dk
 	if parts > 1 {
-		partial = d.take(parts * numbers)
+		partial = d.Take(parts * numbers)
 		defer d.Free(partial)
 	}
 	a := d.begin()

@@ -28,7 +28,6 @@ type cuda struct {
 	memFree            func(memory uintptr) cudaStatus
 	memcpyHtoDAsync    func(to uintptr, from unsafe.Pointer, bytes, stream uintptr) cudaStatus
 	memcpyDtoHAsync    func(to unsafe.Pointer, from, bytes, stream uintptr) cudaStatus
-	memsetD32Async     func(to uintptr, value uint32, count, stream uintptr) cudaStatus
 	streamCreate       func(stream *uintptr, flags uint32) cudaStatus
 	streamDestroy      func(stream uintptr) cudaStatus
 	streamSynchronize  func(stream uintptr) cudaStatus
@@ -110,7 +109,6 @@ func (l *cuda) bind() error {
 		{"cuMemFree_v2", &l.memFree},
 		{"cuMemcpyHtoDAsync_v2", &l.memcpyHtoDAsync},
 		{"cuMemcpyDtoHAsync_v2", &l.memcpyDtoHAsync},
-		{"cuMemsetD32Async", &l.memsetD32Async},
 		{"cuStreamCreate", &l.streamCreate},
 		{"cuStreamDestroy_v2", &l.streamDestroy},
 		{"cuStreamSynchronize", &l.streamSynchronize},

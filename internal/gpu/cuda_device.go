@@ -101,11 +101,6 @@ func (d *cudaDevice) read(data []byte, from handle, at int) error {
 	return d.after("cuMemcpyDtoHAsync", status)
 }
 
-func (d *cudaDevice) clear(to handle, at, size int) error {
-	defer d.enter()()
-	return d.after("cuMemsetD32Async", d.memsetD32Async(uintptr(to)+uintptr(at), 0, uintptr(size/4), d.stream))
-}
-
 func (d *cudaDevice) kernel(name string) (handle, error) {
 	defer d.enter()()
 	var k uintptr

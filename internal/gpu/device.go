@@ -79,13 +79,6 @@ func (d *Device) Read(data []float32, from Memory) error {
 	return d.err
 }
 
-// Clear sets memory to zeros.
-func (d *Device) Clear(m Memory) {
-	if d.err == nil && m.size > 0 {
-		d.fail(d.driver.clear(m.buffer.handle, 4*m.at, 4*m.size))
-	}
-}
-
 // bytesOf returns the memory of numbers of four bytes.
 func bytesOf[T float32 | int32](data []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 4*len(data))

@@ -15,7 +15,6 @@ type driver interface {
 	// write copies data to memory from byte at on. data may be changed afterwards.
 	write(to handle, at int, data []byte) error
 	read(data []byte, from handle, at int) error
-	clear(to handle, at, bytes int) error
 	kernel(name string) (handle, error)
 	// launch runs a kernel in groups of threads.
 	launch(kernel handle, groups, threads [3]int, a *arguments) error

@@ -32,28 +32,37 @@ func (d *Device) ReLUBackward(dx, dy, x Memory) {
 }
 
 // ScaleImages multiplies each image of x by its factor. y may be x.
-func (d *Device) ScaleImages(y, x, factors Memory) {
+func (d *Device) ScaleImages(y, x Memory, factors []float32) {
+	m := d.Take(len(factors))
+	d.Write(m, factors)
 	a := d.begin()
-	a.at(y, x, factors)
-	a.ints(factors.size)
-	a.ints(x.size / factors.size)
+	a.at(y, x, m)
+	a.ints(len(factors))
+	a.ints(x.size / len(factors))
 	d.launchEach("scale_images", x.size)
+	d.Free(m)
 }
 
-// GlobalAverageForward is kernel.GlobalAverageForward, of a view.
-func (d *Device) GlobalAverageForward(y Memory, x View, n kernel.Norm) {
+// Clear writes zeros to channels of images.
+func (d *Device) Clear(y Target, n kernel.Norm) {
 	a := d.begin()
-	a.at(y)
-	a.view(x)
+	a.target(y)
+	a.norm(&n)
+	d.launchEach("zero", n.N*n.C*n.Pixels)
+}
+
+// GlobalAverageForward is kernel.GlobalAverageForward.
+func (d *Device) GlobalAverageForward(y, x Memory, n kernel.Norm) {
+	a := d.begin()
+	a.at(y, x)
 	a.norm(&n)
 	d.launchEach("global_average", n.N*n.C)
 }
 
 // GlobalAverageBackward is kernel.GlobalAverageBackward.
-func (d *Device) GlobalAverageBackward(dx Target, dy Memory, n kernel.Norm) {
+func (d *Device) GlobalAverageBackward(dx, dy Memory, n kernel.Norm) {
 	a := d.begin()
-	a.target(dx)
-	a.at(dy)
+	a.at(dx, dy)
 	a.norm(&n)
 	d.launchEach("global_average_gradient", n.N*n.C*n.Pixels)
 }

@@ -14,7 +14,7 @@ func (b *bench) norm() kernel.Norm {
 func TestNorm(t *testing.T) {
 	forSeeds(t, 8, func(b *bench) {
 		n := b.norm()
-		x, dy := b.plain(n.N, n.C, n.Pixels), b.plain(n.N, n.C, n.Pixels)
+		x, dy := b.plain(n.N, n.C, n.Pixels), b.scaled(n)
 		moments := b.normal(2 * n.N * n.C)
 		kernel.Moments(b.w, moments.host, x.host, n)
 		b.d.Moments(moments.device, x.device, n)
@@ -42,21 +42,31 @@ func TestNorm(t *testing.T) {
 }
 
 func TestScaleShift(t *testing.T) {
-	forSeeds(t, 4, func(b *bench) {
+	forSeeds(t, 8, func(b *bench) {
 		n := b.norm()
-		size := n.N * n.C * n.Pixels
-		x, dy, y, dx := b.normal(size), b.normal(size), b.normal(size), b.normal(size)
-		scale, shift, dscale, dshift := b.normal(n.C), b.normal(n.C), b.normal(n.C), b.normal(n.C)
-		kernel.ScaleShiftForward(b.w, y.host, x.host, scale.host, shift.host, n)
-		b.d.ScaleShiftForward(Whole(y.device, n.C, n.Pixels), Plain(x.device, n.C, n.Pixels), scale.device, shift.device, n)
+		x, scale, shift, k := b.view(n.N, n.C, n.Pixels), b.normal(n.C), b.normal(n.C), b.normal(3*n.C)
+		y := b.normal(n.N * n.C * n.Pixels)
+		kernel.Materialise(b.w, kernel.Whole(y.host, n.C, n.Pixels), x.host.Scaled(scale.host, shift.host, k.host), n)
+		b.d.Materialise(Whole(y.device, n.C, n.Pixels), b.d.Scaled(x.device, scale.device, shift.device, k.device), n)
 		b.near("y", y)
-		kernel.ScaleShiftBackward(b.w, dx.host, dscale.host, dshift.host, dy.host, x.host, scale.host, n)
-		b.d.ScaleShiftBackward(Whole(dx.device, n.C, n.Pixels), dscale.device, dshift.device,
-			Plain(dy.device, n.C, n.Pixels), Plain(x.device, n.C, n.Pixels), scale.device, n)
-		b.near("dx", dx)
+
+		dy, dscale, dshift := b.scaled(n), b.normal(n.C), b.normal(n.C)
+		x.host.Other, x.device.Other = nil, Memory{}
+		kernel.ScaleShiftGradient(b.w, dscale.host, dshift.host, dy.host, x.host, n)
+		b.d.ScaleShiftGradient(dscale.device, dshift.device, dy.device, x.device, n)
 		b.near("dscale", dscale)
 		b.near("dshift", dshift)
 	})
+}
+
+// scaled returns a view with a scale, or none.
+func (b *bench) scaled(n kernel.Norm) views {
+	v := b.plain(n.N, n.C, n.Pixels)
+	if b.r.IntN(2) > 0 {
+		scale := b.normal(n.C)
+		v.host.Scale, v.device.Scale = scale.host, scale.device
+	}
+	return v
 }
 
 func TestSum(t *testing.T) {
@@ -91,8 +101,20 @@ func TestScaleImages(t *testing.T) {
 	for i := range x.host {
 		x.host[i] *= factors.host[i/90]
 	}
-	b.d.ScaleImages(x.device, x.device, factors.device)
+	b.d.ScaleImages(x.device, x.device, factors.host)
 	b.near("y", x)
+}
+
+func TestClear(t *testing.T) {
+	forSeeds(t, 3, func(b *bench) {
+		n := b.norm()
+		y, to, deviceTo := b.target(n.N, n.C, n.Pixels)
+		for i := range n.N {
+			clear(to.Data[i*to.Stride:][:n.C*n.Pixels])
+		}
+		b.d.Clear(deviceTo, n)
+		b.near("y", y)
+	})
 }
 
 func TestGlobalAverage(t *testing.T) {
@@ -100,10 +122,10 @@ func TestGlobalAverage(t *testing.T) {
 		n := b.norm()
 		x, y, dx := b.normal(n.N*n.C*n.Pixels), b.normal(n.N*n.C), b.normal(n.N*n.C*n.Pixels)
 		kernel.GlobalAverageForward(b.w, y.host, x.host, n)
-		b.d.GlobalAverageForward(y.device, Plain(x.device, n.C, n.Pixels), n)
+		b.d.GlobalAverageForward(y.device, x.device, n)
 		b.near("y", y)
 		kernel.GlobalAverageBackward(b.w, dx.host, y.host, n)
-		b.d.GlobalAverageBackward(Whole(dx.device, n.C, n.Pixels), y.device, n)
+		b.d.GlobalAverageBackward(dx.device, y.device, n)
 		b.near("dx", dx)
 	})
 }

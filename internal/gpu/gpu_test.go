@@ -202,8 +202,8 @@ func TestErrorsStick(t *testing.T) {
 	defer d.Close()
 	d.begin()
 	d.launch("nonsense", [3]int{1, 1, 1}, [3]int{1, 1, 1})
-	m := d.take(10)
-	d.Clear(m)
+	m := d.Take(10)
+	d.Write(m, []float32{1})
 	err = d.Read(make([]float32, 1), m)
 	if err == nil || !strings.Contains(err.Error(), "nonsense") || err != d.Wait() || err != d.Err() {
 		t.Errorf("the error is %v, then %v", err, d.Wait())

@@ -2,24 +2,36 @@ package gpu
 
 import "math"
 
-// CrossEntropyForward computes the softmax probabilities [N, classes] of logits; into result[0] the mean over the images of −log
-// probability[label], into result[1] how many images have their label as the most probable class, of equally probable ones the
-// lowest. labels are int32 below classes; their number is N.
-func (d *Device) CrossEntropyForward(result, probabilities, logits, labels Memory, classes int) {
-	a := d.begin()
-	a.at(result, probabilities, logits, labels)
-	a.ints(labels.size)
-	a.ints(classes)
-	d.launch("cross_entropy", [3]int{1, 1, 1}, [3]int{threadsEach, 1, 1})
+// CrossEntropyForward computes the softmax probabilities [N, classes] of logits, into loss[0] the mean over the images of −log
+// probability[label], and into correct[0] how many images have their label as the most probable class, of equally probable
+// ones the lowest.
+func (d *Device) CrossEntropyForward(loss, correct, probabilities, logits Memory, labels []int32, classes int) {
+	d.withLabels(labels, func(all Memory) {
+		a := d.begin()
+		a.at(loss, correct, probabilities, logits, all)
+		a.ints(len(labels))
+		a.ints(classes)
+		d.launch("cross_entropy", [3]int{1, 1, 1}, [3]int{threadsEach, 1, 1})
+	})
 }
 
-// CrossEntropyBackward computes dlogits = dloss[0]·(probabilities − onehot(label))/N.
-func (d *Device) CrossEntropyBackward(dlogits, probabilities, dloss, labels Memory, classes int) {
-	a := d.begin()
-	a.at(dlogits, probabilities, dloss, labels)
-	a.ints(labels.size)
-	a.ints(classes)
-	d.launchEach("cross_entropy_gradient", labels.size*classes)
+// CrossEntropyBackward is kernel.CrossEntropyBackward.
+func (d *Device) CrossEntropyBackward(dlogits, probabilities, dloss Memory, labels []int32, classes int) {
+	d.withLabels(labels, func(all Memory) {
+		a := d.begin()
+		a.at(dlogits, probabilities, dloss, all)
+		a.ints(len(labels))
+		a.ints(classes)
+		d.launchEach("cross_entropy_gradient", len(labels)*classes)
+	})
+}
+
+// withLabels has do use labels in memory.
+func (d *Device) withLabels(labels []int32, do func(Memory)) {
+	m := d.Take(len(labels))
+	d.WriteInts(m, labels)
+	do(m)
+	d.Free(m)
 }
 
 // SGDStep is kernel.SGDStep.
@@ -78,10 +90,7 @@ func (d *Device) Augment(y, images, levels Memory, places []Place, channels, hei
 		}
 		packed = append(packed, p.Index, p.Down, p.Across, mirrored, p.Top, p.Bottom, p.Left, p.Right)
 	}
-	m := d.take(len(packed))
-	if d.err != nil {
-		return
-	}
+	m := d.Take(len(packed))
 	d.WriteInts(m, packed)
 	a := d.begin()
 	a.at(y)

@@ -3,12 +3,14 @@ package gpu
 import (
 	"fmt"
 	"slices"
+	"unsafe"
 )
 
-// Memory is a piece of a device's memory, of numbers of four bytes, as a slice is of the program's. The zero Memory is
-// none.
+// Memory is a piece of memory, of numbers of four bytes, as a slice is: a device's, or the processor's own (see Host), which
+// no device can use. The zero Memory is none.
 type Memory struct {
-	buffer   *buffer
+	buffer   *buffer   // nil of the processor's
+	host     []float32 // nil of a device's
 	at, size int
 }
 
@@ -18,8 +20,14 @@ type buffer struct {
 	size   int
 }
 
+// Host returns a slice as memory of the processor; of nil there is none.
+func Host(x []float32) Memory { return Memory{host: x, size: len(x)} }
+
+// Host returns memory of the processor as a slice. Of other memory, and of none, it is nil.
+func (m Memory) Host() []float32 { return m.host }
+
 // IsNil tells whether there is no memory.
-func (m Memory) IsNil() bool { return m.buffer == nil }
+func (m Memory) IsNil() bool { return m.buffer == nil && m.host == nil }
 
 // Len returns how many numbers there is room for.
 func (m Memory) Len() int { return m.size }
@@ -29,11 +37,19 @@ func (m Memory) Slice(from, to int) Memory {
 	if from < 0 || to < from || to > m.size {
 		panic(fmt.Sprintf("gpu: [%d:%d] of memory of %d numbers", from, to, m.size))
 	}
-	return Memory{m.buffer, m.at + from, to - from}
+	if m.host != nil {
+		return Host(m.host[from:to])
+	}
+	return Memory{buffer: m.buffer, at: m.at + from, size: to - from}
 }
 
 // From returns the numbers from number from on.
 func (m Memory) From(from int) Memory { return m.Slice(from, m.size) }
+
+// Begins tells whether memory begins where other memory does.
+func (m Memory) Begins(other Memory) bool {
+	return m.buffer == other.buffer && m.at == other.at && unsafe.SliceData(m.host) == unsafe.SliceData(other.host)
+}
 
 // handle returns what the driver calls the memory, 0 for none.
 func (m Memory) handle() handle {
@@ -74,7 +90,7 @@ func (d *Device) Allocate(n int) (Memory, error) {
 		b := p.idle[i]
 		p.idle = slices.Delete(p.idle, i, i+1)
 		p.lend(b.size)
-		return Memory{b, 0, n}, nil
+		return Memory{buffer: b, size: n}, nil
 	}
 	h, err := d.driver.allocate(4 * n)
 	if err != nil && len(p.idle) > 0 {
@@ -87,21 +103,22 @@ func (d *Device) Allocate(n int) (Memory, error) {
 	p.held += n
 	p.lend(n)
 	d.shrink(int(maxHeld * float64(p.peak)))
-	return Memory{&buffer{h, n}, 0, n}, nil
+	return Memory{buffer: &buffer{h, n}, size: n}, nil
 }
 
-// take is Allocate whose error sticks. Memory that was not to be had is none.
-func (d *Device) take(n int) Memory {
+// Take is Allocate whose error sticks. What it returns then is good for nothing, but may be used like any memory.
+func (d *Device) Take(n int) Memory {
 	m, err := d.Allocate(n)
-	if err != nil && d.err == nil {
+	if err != nil {
 		d.err = err
+		return Memory{buffer: &buffer{}, size: n}
 	}
 	return m
 }
 
 // Free gives back memory that Allocate returned.
 func (d *Device) Free(m Memory) {
-	if m.buffer == nil {
+	if m.buffer == nil || m.buffer.handle == 0 {
 		return
 	}
 	d.pool.used -= m.buffer.size

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"nat/internal/kernel"
 )
 
 func TestMemory(t *testing.T) {
@@ -18,7 +20,7 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []float32{1, 2, 3}
-	d.Clear(a)
+	d.Clear(Whole(a, 1, 1000), kernel.Norm{N: 1, C: 1, Pixels: 1000})
 	d.Write(a.Slice(10, 13), want)
 	got := make([]float32, 5)
 	if err := d.Read(got, a.From(9)); err != nil || fmt.Sprint(got) != "[0 1 2 3 0]" {

@@ -30,49 +30,57 @@ func (d *Device) NormStatistics(mean, variance, scale, shift, moments Memory, n 
 	d.launch("norm_statistics", [3]int{n.C, 1, 1}, [3]int{sumThreads, 1, 1})
 }
 
-// NormGradient is kernel.NormGradient, of any view dy.
+// NormGradient is kernel.NormGradient.
 func (d *Device) NormGradient(scale, otherScale, shift Memory, dy, y View, n kernel.Norm) {
 	partial := d.gradientSums(dy, y, n)
 	a := d.begin()
-	a.at(scale, otherScale, shift, partial, y.Scale, y.Shift)
+	a.at(scale, otherScale, shift, partial, y.Scale, y.Shift, dy.Scale)
 	a.norm(&n)
 	d.launch("norm_gradient", [3]int{n.C, 1, 1}, [3]int{sumThreads, 1, 1})
 	d.Free(partial)
 }
 
-// gradientSums returns of each channel of each image Σ dy and Σ dy·(x − centre), in memory that is to be freed. x is the Data of
-// y, and its centre where y is 0, or 0 if y has no Scale.
-func (d *Device) gradientSums(dy, y View, n kernel.Norm) Memory {
-	partial := d.take(2 * n.N * n.C)
-	a := d.begin()
-	a.at(partial)
-	a.view(dy)
-	a.at(y.Data)
-	a.ints(y.Stride)
-	a.at(y.Scale, y.Shift)
-	a.norm(&n)
-	d.launch("gradient_sums", [3]int{n.C, n.N, 1}, [3]int{sumThreads, 1, 1})
-	return partial
-}
-
-// ScaleShiftForward computes y = x·scale + shift, scale and shift being [C]. x must be as it lies in memory.
-func (d *Device) ScaleShiftForward(y Target, x View, scale, shift Memory, n kernel.Norm) {
-	x.Scale, x.Shift = scale, shift
-	d.Materialise(y, x, n)
-}
-
-// ScaleShiftBackward is kernel.ScaleShiftBackward. dy and x must be as they lie in memory.
-func (d *Device) ScaleShiftBackward(dx Target, dscale, dshift Memory, dy, x View, scale Memory, n kernel.Norm) {
+// ScaleShiftGradient is kernel.ScaleShiftGradient.
+func (d *Device) ScaleShiftGradient(dscale, dshift Memory, dy, x View, n kernel.Norm) {
 	partial := d.gradientSums(dy, x, n)
 	a := d.begin()
 	a.at(dshift, dscale, partial)
 	a.norm(&n)
 	d.launch("channel_sums", [3]int{n.C, 1, 1}, [3]int{sumThreads, 1, 1})
 	d.Free(partial)
-	if !dx.Data.IsNil() {
-		dy.Scale = scale
-		d.Materialise(dx, dy, n)
+}
+
+// gradientSums returns of each channel of each image Σ dy and Σ dy·x, in memory that is to be freed. x has no Other.
+func (d *Device) gradientSums(dy, x View, n kernel.Norm) Memory {
+	partial := d.Take(2 * n.N * n.C)
+	a := d.begin()
+	a.at(partial)
+	a.view(dy)
+	a.at(x.Data)
+	a.ints(x.Stride)
+	a.at(x.Scale, x.Shift)
+	a.norm(&n)
+	d.launch("gradient_sums", [3]int{n.C, n.N, 1}, [3]int{sumThreads, 1, 1})
+	return partial
+}
+
+// Scaled returns the view of v·scale + shift, both [C]. Its coefficients, up to 3·C numbers, go to k.
+func (d *Device) Scaled(v View, scale, shift, k Memory) View {
+	c := scale.size
+	a := d.begin()
+	a.at(k, scale, shift, v.Scale, v.Shift)
+	a.ints(c)
+	d.launchEach("scale_coefficients", c)
+	v.Scale, v.Shift = k.Slice(0, c), k.Slice(c, 2*c)
+	if !v.Other.IsNil() {
+		old := v.OtherScale
+		v.OtherScale = k.Slice(2*c, 3*c)
+		a := d.begin()
+		a.at(v.OtherScale, scale, old)
+		a.ints(c)
+		d.launchEach("scale_coefficient", c)
 	}
+	return v
 }
 
 func (a *arguments) norm(n *kernel.Norm) { a.ints(n.N, n.C, n.Pixels) }

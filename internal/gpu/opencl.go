@@ -34,8 +34,6 @@ type openCL struct {
 		waits uint32, list, event uintptr) clStatus
 	enqueueReadBuffer func(queue, memory uintptr, block uint32, at, size uintptr, data unsafe.Pointer,
 		waits uint32, list, event uintptr) clStatus
-	enqueueFillBuffer func(queue, memory uintptr, pattern *uint32, patternSize, at, size uintptr,
-		waits uint32, list, event uintptr) clStatus
 	finish func(queue uintptr) clStatus
 }
 
@@ -104,7 +102,6 @@ var openOpenCL = sync.OnceValues(func() (library, error) {
 		{"clReleaseMemObject", &l.releaseMemObject},
 		{"clEnqueueWriteBuffer", &l.enqueueWriteBuffer},
 		{"clEnqueueReadBuffer", &l.enqueueReadBuffer},
-		{"clEnqueueFillBuffer", &l.enqueueFillBuffer},
 		{"clFinish", &l.finish},
 	})
 })

@@ -77,12 +77,6 @@ func (d *openCLDevice) read(data []byte, from handle, at int) error {
 		after("clEnqueueReadBuffer")
 }
 
-func (d *openCLDevice) clear(to handle, at, bytes int) error {
-	zero := new(uint32)
-	return d.enqueueFillBuffer(d.queue, uintptr(to), zero, 4, uintptr(at), uintptr(bytes), 0, 0, 0).
-		after("clEnqueueFillBuffer")
-}
-
 func (d *openCLDevice) kernel(name string) (handle, error) {
 	var status clStatus
 	k := d.createKernel(d.program, name, &status)

@@ -40,28 +40,26 @@ type part struct{ input, offset, channels int }
 
 func (c concat) run(m *Machine, s *step) {
 	all := &m.values[s.out[0]]
-	if all.view.Data == nil {
+	if all.view.Data.IsNil() {
 		m.own(s.out[0], nil)
 	}
 	for _, p := range c.parts {
-		to := kernel.Target{Data: all.view.Data[p.offset*c.pixels:], Stride: all.view.Stride}
+		to := Target{Data: all.view.Data.From(p.offset * c.pixels), Stride: all.view.Stride}
 		if p.input < 0 {
-			m.device.workers.Run(c.n, func(i int, _ *kernel.Scratch) {
-				clear(to.Data[i*to.Stride:][:p.channels*c.pixels])
-			})
+			m.device.kernels.Clear(to, kernel.Norm{N: c.n, C: p.channels, Pixels: c.pixels})
 			continue
 		}
-		if v := &m.values[s.in[p.input]]; !v.plain() || &v.view.Data[0] != &to.Data[0] {
-			kernel.Materialise(m.device.workers, to, v.view, v.shape())
+		if v := &m.values[s.in[p.input]]; !v.plain() || !v.view.Data.Begins(to.Data) {
+			m.device.kernels.Materialise(to, v.view, v.shape())
 		}
 	}
 }
 
 // gradients makes the gradient of each input a view of that of the result.
-func (c concat) gradients(_ *Device, in []kernel.View, _ []float32, out []kernel.View) {
+func (c concat) gradients(_ *Device, in []View, _ Memory, out []View) {
 	for _, p := range c.parts {
 		if p.input >= 0 {
-			out[p.input] = kernel.View{Data: in[0].Data[p.offset*c.pixels:], Stride: in[0].Stride}
+			out[p.input] = View{Data: in[0].Data.From(p.offset * c.pixels), Stride: in[0].Stride}
 		}
 	}
 }

@@ -1,16 +1,19 @@
 package graph
 
 import (
+	"fmt"
 	"time"
 
+	"nat/internal/gpu"
 	"nat/internal/kernel"
 )
 
-// Device is where machines run: the threads, and the memory that one graph after the other uses. It serves one running
-// machine at a time.
+// Device is where machines run: the processor's threads or a graphics card, and the memory that one graph after the other uses.
+// It serves one running machine at a time.
 type Device struct {
+	kernels kernels
 	workers *kernel.Workers
-	arena   arena
+	card    *gpu.Device // nil of the processor
 	// Observe, where set, is told of every step that has run.
 	Observe func(Observation)
 }
@@ -25,7 +28,7 @@ type Observation struct {
 }
 
 // NewCPU returns a device of so many threads of the processor.
-func NewCPU(threads int) *Device { return &Device{workers: kernel.NewWorkers(threads)} }
+func NewCPU(threads int) *Device { return newCPU(kernel.NewWorkers(threads)) }
 
 // NewCPUOf returns a device of so many threads that use the set of kernels of that name, one of kernel.Sets or the fastest if
 // it is empty, and an algorithm for convolutions.
@@ -34,17 +37,42 @@ func NewCPUOf(threads int, kernels string, convolution kernel.Algorithm) (*Devic
 	if err != nil {
 		return nil, err
 	}
-	return &Device{workers: workers}, nil
+	return newCPU(workers), nil
+}
+
+func newCPU(w *kernel.Workers) *Device {
+	return &Device{kernels: &processor{Workers: w}, workers: w}
+}
+
+// NewCard returns a device that computes on a card, which belongs to it from now on. What only the processor can do is done by
+// so many of its threads.
+func NewCard(card *gpu.Device, threads int) *Device {
+	return &Device{kernels: card, workers: kernel.NewWorkers(threads), card: card}
 }
 
 // Kernels returns the name of the set of kernels that the device uses. Sets differ in the last bits of what they compute.
-func (d *Device) Kernels() string { return d.workers.Set() }
+func (d *Device) Kernels() string {
+	if d.card != nil {
+		return string(d.card.Info().Kind)
+	}
+	return d.workers.Set()
+}
 
-// Workers returns the device's threads, for kernels that run outside a graph.
+// Name says what computes.
+func (d *Device) Name() string {
+	if d.card != nil {
+		return d.card.Info().ID() + ", " + d.card.Info().Name
+	}
+	return fmt.Sprintf("%d threads, %s", d.workers.Threads(), d.workers.Set())
+}
+
+// Workers returns the processor's threads, for kernels that run outside a graph.
 func (d *Device) Workers() *kernel.Workers { return d.workers }
 
 // Close stops the device's threads and gives up its memory.
 func (d *Device) Close() {
-	d.workers.Close()
-	d.arena = arena{}
+	d.kernels.Close()
+	if d.card != nil {
+		d.workers.Close()
+	}
 }

@@ -31,6 +31,7 @@ type Graph struct {
 	parameters map[*Node]*Parameter
 	inputs     map[*Node][]float32
 	kept       map[*Node][]float32 // where wanted values go
+	finally    []func()            // called when a run is done
 	hashText   func(o *op) string  // what of an op Gorgonia hashes: its id, but in a test that forces a collision
 }
 

@@ -134,7 +134,7 @@ func TestMemoryIsReused(t *testing.T) {
 	for range 10 { // until the pieces are such that the sizes of this graph fit in them
 		m.run(t, d)
 	}
-	idle := len(d.arena.idle)
+	idle := len(d.kernels.(*processor).arena.idle)
 	for step := range 200 {
 		m.run(t, d)
 		if step == 99 {
@@ -144,8 +144,8 @@ func TestMemoryIsReused(t *testing.T) {
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if len(d.arena.idle) != idle {
-		t.Errorf("the arena grew from %d buffers to %d", idle, len(d.arena.idle))
+	if len(d.kernels.(*processor).arena.idle) != idle {
+		t.Errorf("the arena grew from %d buffers to %d", idle, len(d.kernels.(*processor).arena.idle))
 	}
 	if after.HeapAlloc > before.HeapAlloc+before.HeapAlloc/4 {
 		t.Errorf("the heap grew from %d to %d bytes", before.HeapAlloc, after.HeapAlloc)

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"gorgonia.org/gorgonia"
-
-	"nat/internal/kernel"
 )
 
 // Machine runs what the kept nodes of a graph depend on, in the order in which the nodes were made. A value gets its memory
@@ -22,12 +20,21 @@ type Machine struct {
 	values []value // by node ID
 	bases  []int64 // by sum of gradients: the term that the others are added to, or −1 while there is none
 
-	in, out [][]float32 // arguments, for reuse
-	seen    []kernel.View
-	targets []kernel.Target
+	given, kept []lent // what the caller lends to be read, and to be written
+	finally     []func()
+
+	in, out []Memory // arguments, for reuse
+	seen    []View
+	targets []Target
 }
 
 var _ gorgonia.VM = (*Machine)(nil)
+
+// lent is memory of the caller where a value is.
+type lent struct {
+	id   int64
+	data []float32
+}
 
 // step has one piece of work done.
 type step struct {
@@ -42,20 +49,14 @@ type step struct {
 func NewMachine(d *Device, g *Graph) *Machine {
 	nodes := g.expr.AllNodes()
 	needed := g.needed(func(n *Node) bool { return g.kept[n] != nil })
-	m := &Machine{device: d, values: make([]value, len(nodes))}
+	m := &Machine{device: d, values: make([]value, len(nodes)), finally: g.finally}
 	inner := g.innerSums(nodes, needed)
 	stepOf := make([]int, len(nodes))
 	for id, n := range nodes {
 		if !needed[id] || inner[id] {
 			continue
 		}
-		data := g.kept[n]
-		if p := g.parameters[n]; p != nil {
-			data = p.Data
-		} else if input := g.inputs[n]; input != nil {
-			data = input
-		}
-		m.values[id] = valueOf(n, data)
+		m.lend(g, n)
 		if n.Op() == nil {
 			continue
 		}
@@ -72,6 +73,24 @@ func NewMachine(d *Device, g *Graph) *Machine {
 		}
 	}
 	return m
+}
+
+// lend notes which memory of the caller a node's value is in, if any.
+func (m *Machine) lend(g *Graph, n *Node) {
+	id := n.ID()
+	p, input, kept := g.parameters[n], g.inputs[n], g.kept[n]
+	one, constant := n.Value().(*gorgonia.F32)
+	switch {
+	case p != nil:
+		m.given = append(m.given, lent{id, p.Data})
+	case input != nil:
+		m.given = append(m.given, lent{id, input})
+	case constant: // from which Grad starts
+		m.given = append(m.given, lent{id, []float32{float32(*one)}})
+	case kept != nil:
+		m.kept = append(m.kept, lent{id, kept})
+	}
+	m.values[id] = valueOf(n, p != nil || input != nil || constant || kept != nil)
 }
 
 // plan returns the step that computes a node, or false for the constant from which Grad starts.
@@ -94,8 +113,7 @@ func (m *Machine) plan(n *Node, inner []bool) (step, bool) {
 		m.bases = append(m.bases, -1)
 		return s, true
 	}
-	if one, ok := n.Value().(*gorgonia.F32); ok {
-		m.values[n.ID()] = valueOf(n, []float32{float32(*one)})
+	if m.values[n.ID()].lent {
 		return s, false
 	}
 	panic(fmt.Sprintf("graph: no kernel for %s", n.Op()))
@@ -119,6 +137,8 @@ func (m *Machine) house(c concat, s step, stepOf []int) {
 
 // RunAll computes the kept nodes. It can be called again, after the inputs or parameters have changed.
 func (m *Machine) RunAll() error {
+	given, kept := m.take(m.given), m.take(m.kept)
+	m.send(given)
 	for i := range m.bases {
 		m.bases[i] = -1
 	}
@@ -129,6 +149,14 @@ func (m *Machine) RunAll() error {
 	}
 	for i := range m.steps {
 		m.run(&m.steps[i])
+	}
+	if err := m.receive(kept); err != nil {
+		return err
+	}
+	m.device.kernels.Free(given)
+	m.device.kernels.Free(kept)
+	for _, do := range m.finally {
+		do()
 	}
 	return nil
 }

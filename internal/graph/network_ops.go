@@ -1,19 +1,16 @@
 package graph
 
-import (
-	"fmt"
-
-	"nat/internal/kernel"
-)
+import "fmt"
 
 // The operations that only networks trained from scratch need (spec section 9).
 
 // NormTracked is Norm, which also writes the mean and the biased variance of the batch, [C] each, when the graph runs,
 // whether or not anything reads the result.
 func (g *Graph) NormTracked(x *Node, mean, variance []float32) *Node {
-	n := g.norm(x, mean, variance)
-	statistics := n.Op().(*op).saved[0]
-	g.Keep(statistics, make([]float32, statistics.Shape().TotalSize()))
+	n := g.norm(x, true)
+	saved := n.Op().(*op).saved
+	g.Keep(saved[1], mean)
+	g.Keep(saved[2], variance)
 	return n
 }
 
@@ -23,15 +20,7 @@ func (g *Graph) ScaleImages(x *Node, factors []float32) *Node {
 	if len(factors) != n {
 		panic(fmt.Sprintf("graph: %d factors for x %v", len(factors), x.Shape()))
 	}
-	size := size(x.Shape()) / n
-	scale := Kernel(func(d *Device, in, out [][]float32) {
-		d.workers.Run(n, func(i int, _ *kernel.Scratch) {
-			to, factor := out[0][i*size:][:size], factors[i]
-			for j, v := range in[0][i*size:][:size] {
-				to[j] = v * factor
-			}
-		})
-	})
+	scale := Plain(func(d *Device, in, out []Memory) { d.kernels.ScaleImages(out[0], in[0], factors) })
 	return g.Apply(Operation{
 		Name: "scale-images", Shape: x.Shape().Clone(), InPlace: []int{0},
 		Forward: scale, Backward: scale, BackwardInPlace: true,

@@ -5,6 +5,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"nat/internal/gpu"
 	"nat/internal/kernel"
 )
 
@@ -32,12 +33,12 @@ func (g *Graph) Conv(x, weights *Node, c Convolution) *Node {
 		Saved:   [][]int{{shape.N, shape.Co, 2}},
 		Moments: true,
 		FLOPs:   flops(shape),
-		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
-			kernel.ConvForward(d.workers, out[0], out[1].Data, in[0], in[1].Data, shape)
+		Forward: Fused(func(d *Device, in []View, out []Target) {
+			d.kernels.ConvForward(out[0], out[1].Data, in[0], in[1].Data, shape)
 		}),
 		Reads: []int{0, 1},
-		Backward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
-			kernel.ConvBackward(d.workers, out[0], out[1].Data, in[len(in)-1], in[0], in[1].Data, shape)
+		Backward: Fused(func(d *Device, in []View, out []Target) {
+			d.kernels.ConvBackward(out[0], out[1].Data, in[len(in)-1], in[0], in[1].Data, shape)
 		}),
 	}, x, weights)
 }
@@ -75,13 +76,13 @@ func (g *Graph) Separable(x, depthwise, pointwise *Node, c Convolution) *Node {
 		Saved:   [][]int{{first.N, second.Co, 2}},
 		Moments: true,
 		FLOPs:   flops(first) + flops(second),
-		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
-			kernel.SeparableForward(d.workers, out[0], out[1].Data, in[0], in[1].Data, in[2].Data, first, second)
+		Forward: Fused(func(d *Device, in []View, out []Target) {
+			d.kernels.SeparableForward(out[0], out[1].Data, in[0], in[1].Data, in[2].Data, first, second)
 		}),
 		Reads: []int{0, 1, 2},
-		Backward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
+		Backward: Fused(func(d *Device, in []View, out []Target) {
 			dy := in[len(in)-1]
-			kernel.SeparableBackward(d.workers, out[0], out[1].Data, out[2].Data, dy, in[0], in[1].Data, in[2].Data, first, second)
+			d.kernels.SeparableBackward(out[0], out[1].Data, out[2].Data, dy, in[0], in[1].Data, in[2].Data, first, second)
 		}),
 	}, x, depthwise, pointwise)
 }
@@ -107,12 +108,12 @@ func (g *Graph) Pool(x *Node, p Pooling) *Node {
 		Shape:   []int{shape.N, shape.C, shape.OH, shape.OW},
 		Saved:   [][]int{{shape.N, shape.C, 2}},
 		Moments: true,
-		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
-			kernel.PoolForward(d.workers, out[0], out[1].Data, in[0], shape)
+		Forward: Fused(func(d *Device, in []View, out []Target) {
+			d.kernels.PoolForward(out[0], out[1].Data, in[0], shape)
 		}),
 		Reads: []int{0},
-		Backward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
-			kernel.PoolBackward(d.workers, out[0], in[len(in)-1], in[0], shape)
+		Backward: Fused(func(d *Device, in []View, out []Target) {
+			d.kernels.PoolBackward(out[0], in[len(in)-1], in[0], shape)
 		}),
 	}, x)
 }
@@ -128,34 +129,44 @@ func normShape(x *Node) kernel.Norm {
 // Norm normalises each channel of x [N, C, H, W] by the mean and the biased variance of the batch. Nothing is computed but
 // these: whoever reads the result normalises x, and whoever reads the gradient by x computes it of x and the gradient
 // by the result.
-func (g *Graph) Norm(x *Node) *Node { return g.norm(x, nil, nil) }
+func (g *Graph) Norm(x *Node) *Node { return g.norm(x, false) }
 
-// norm also writes mean and variance, unless they are nil.
-func (g *Graph) norm(x *Node, mean, variance []float32) *Node {
+// norm also saves mean and variance, [C] each, if they are tracked.
+func (g *Graph) norm(x *Node, tracked bool) *Node {
 	shape := normShape(x)
 	c := shape.C
+	saved := [][]int{{2, c}}
+	if tracked {
+		saved = append(saved, []int{c}, []int{c})
+	}
+	received := 1 + len(saved) // where Backward gets the gradient by the value
 	return g.Apply(Operation{
 		Name:  "norm",
 		Shape: x.Shape().Clone(),
-		Saved: [][]int{{2, c}},
+		Saved: saved,
 		Forward: Lazy{
-			Coefficients: 2 * c, Plain: []int{0}, Views: []int{0},
-			Do: func(d *Device, in []kernel.View, k []float32, out []kernel.View) {
-				scale, shift := k[:c], k[c:2*c]
-				kernel.NormStatistics(d.workers, mean, variance, scale, shift, in[1].Data, shape)
-				out[0] = kernel.View{Data: in[0].Data, Stride: in[0].Stride, Scale: scale, Shift: shift}
-				out[1] = kernel.Plain(k, 1, 2*c)
+			Coefficients: 4 * c, Plain: []int{0}, Views: []int{0},
+			Do: func(d *Device, in []View, k Memory, out []View) {
+				scale, shift := k.Slice(0, c), k.Slice(c, 2*c)
+				var mean, variance Memory
+				if tracked {
+					mean, variance = k.Slice(2*c, 3*c), k.Slice(3*c, 4*c)
+					out[2], out[3] = gpu.Plain(mean, 1, c), gpu.Plain(variance, 1, c)
+				}
+				d.kernels.NormStatistics(mean, variance, scale, shift, in[1].Data, shape)
+				out[0] = View{Data: in[0].Data, Stride: in[0].Stride, Scale: scale, Shift: shift}
+				out[1] = gpu.Plain(k, 1, 2*c)
 			},
 		},
 		Reads: []int{0},
 		Backward: Lazy{
-			Coefficients: 3 * c, Scaled: []int{2}, Views: []int{0, 2}, Reads: []int{0, 2},
-			Do: func(d *Device, in []kernel.View, k []float32, out []kernel.View) {
-				value, dy := in[0], in[2]
-				value.Scale, value.Shift = in[1].Data[:c], in[1].Data[c:2*c]
-				scale, other, shift := k[:c], k[c:2*c], k[2*c:3*c]
-				kernel.NormGradient(d.workers, scale, other, shift, dy, value, shape)
-				out[0] = kernel.View{
+			Coefficients: 3 * c, Scaled: []int{received}, Views: []int{0, received}, Reads: []int{0, received},
+			Do: func(d *Device, in []View, k Memory, out []View) {
+				value, dy := in[0], in[received]
+				value.Scale, value.Shift = in[1].Data.Slice(0, c), in[1].Data.Slice(c, 2*c)
+				scale, other, shift := k.Slice(0, c), k.Slice(c, 2*c), k.Slice(2*c, 3*c)
+				d.kernels.NormGradient(scale, other, shift, dy, value, shape)
+				out[0] = View{
 					Data: dy.Data, Stride: dy.Stride, Scale: scale, Shift: shift,
 					Other: value.Data, OtherStride: value.Stride, OtherScale: other,
 				}
@@ -172,8 +183,8 @@ func (g *Graph) moments(x *Node) *Node {
 	shape := normShape(x)
 	return g.Apply(Operation{
 		Name: "moments", Shape: []int{shape.N, shape.C, 2}, Constant: true,
-		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
-			kernel.Moments(d.workers, out[0].Data, in[0], shape)
+		Forward: Fused(func(d *Device, in []View, out []Target) {
+			d.kernels.Moments(out[0].Data, in[0], shape)
 		}),
 	}, x)
 }
@@ -190,20 +201,20 @@ func (g *Graph) ScaleShift(x, scale, shift *Node) *Node {
 		Shape: x.Shape().Clone(),
 		Forward: Lazy{
 			Coefficients: 3 * c, Views: []int{0},
-			Do: func(_ *Device, in []kernel.View, k []float32, out []kernel.View) {
-				out[0] = in[0].Scaled(in[1].Data, in[2].Data, k)
+			Do: func(d *Device, in []View, k Memory, out []View) {
+				out[0] = d.kernels.Scaled(in[0], in[1].Data, in[2].Data, k)
 			},
 		},
 		Reads: []int{0, 1},
 		Backward: Lazy{
 			Coefficients: 3 * c, Single: []int{0}, Plain: []int{2}, Views: []int{2}, Reads: []int{0, 2},
-			Do: func(d *Device, in []kernel.View, k []float32, out []kernel.View) {
+			Do: func(d *Device, in []View, k Memory, out []View) {
 				x, scale, dy := in[0], in[1].Data, in[2]
-				dscale, dshift := k[:c], k[c:2*c]
-				kernel.ScaleShiftGradient(d.workers, dscale, dshift, dy, x, shape)
-				copy(k[2*c:], scale)
-				dy.Scale = k[2*c : 3*c]
-				out[0], out[1], out[2] = dy, kernel.Plain(dscale, 1, c), kernel.Plain(dshift, 1, c)
+				dscale, dshift, factor := k.Slice(0, c), k.Slice(c, 2*c), k.Slice(2*c, 3*c)
+				d.kernels.ScaleShiftGradient(dscale, dshift, dy, x, shape)
+				d.kernels.Materialise(gpu.Whole(factor, 1, c), gpu.Plain(scale, 1, c), kernel.Norm{N: 1, C: 1, Pixels: c})
+				dy.Scale = factor
+				out[0], out[1], out[2] = dy, gpu.Plain(dscale, 1, c), gpu.Plain(dshift, 1, c)
 			},
 		},
 	}, x, scale, shift)
@@ -214,13 +225,13 @@ func (g *Graph) ReLU(x *Node) *Node {
 	return g.Apply(Operation{
 		Name:  "relu",
 		Shape: x.Shape().Clone(),
-		Forward: Kernel(func(d *Device, in, out [][]float32) {
-			kernel.ReLUForward(d.workers, out[0], in[0])
+		Forward: Plain(func(d *Device, in, out []Memory) {
+			d.kernels.ReLUForward(out[0], in[0])
 		}),
 		Reads:           []int{0},
 		BackwardInPlace: true,
-		Backward: Kernel(func(d *Device, in, out [][]float32) {
-			kernel.ReLUBackward(d.workers, out[0], in[1], in[0])
+		Backward: Plain(func(d *Device, in, out []Memory) {
+			d.kernels.ReLUBackward(out[0], in[1], in[0])
 		}),
 	}, x)
 }
@@ -230,13 +241,13 @@ func (g *Graph) Add(a, b *Node) *Node {
 	if !a.Shape().Eq(b.Shape()) {
 		panic(fmt.Sprintf("graph: can't add %v and %v", a.Shape(), b.Shape()))
 	}
-	v := valueOf(a, nil)
+	v := valueOf(a, false)
 	shape := v.shape()
 	return g.Apply(Operation{
 		Name:  "add",
 		Shape: a.Shape().Clone(),
-		Forward: Fused(func(d *Device, in []kernel.View, out []kernel.Target) {
-			kernel.Sum(d.workers, out[0], in[0], in[1], shape)
+		Forward: Fused(func(d *Device, in []View, out []Target) {
+			d.kernels.Sum(out[0], in[0], in[1], shape)
 		}),
 	}, a, b)
 }
@@ -247,11 +258,11 @@ func (g *Graph) GlobalAverage(x *Node) *Node {
 	return g.Apply(Operation{
 		Name:  "global-average",
 		Shape: []int{shape.N, shape.C},
-		Forward: Kernel(func(d *Device, in, out [][]float32) {
-			kernel.GlobalAverageForward(d.workers, out[0], in[0], shape)
+		Forward: Plain(func(d *Device, in, out []Memory) {
+			d.kernels.GlobalAverageForward(out[0], in[0], shape)
 		}),
-		Backward: Kernel(func(d *Device, in, out [][]float32) {
-			kernel.GlobalAverageBackward(d.workers, out[0], in[0], shape)
+		Backward: Plain(func(d *Device, in, out []Memory) {
+			d.kernels.GlobalAverageBackward(out[0], in[0], shape)
 		}),
 	}, x)
 }
@@ -274,26 +285,26 @@ func (g *Graph) MatMul(a, b, bias *Node, transposeB bool) *Node {
 		Name:  "matmul",
 		Shape: []int{m, n},
 		FLOPs: 2 * m * k * n,
-		Forward: Kernel(func(d *Device, in, out [][]float32) {
-			var add []float32
+		Forward: Plain(func(d *Device, in, out []Memory) {
+			var add Memory
 			if bias != nil {
 				add = in[2]
 			}
-			kernel.MatMulForward(d.workers, out[0], in[0], in[1], add, kernel.MatMul{M: m, K: k, N: n, TransposeB: transposeB})
+			d.kernels.MatMulForward(out[0], in[0], in[1], add, kernel.MatMul{M: m, K: k, N: n, TransposeB: transposeB})
 		}),
 		Reads: []int{0, 1},
-		Backward: Kernel(func(d *Device, in, out [][]float32) {
+		Backward: Plain(func(d *Device, in, out []Memory) {
 			a, b, dy := in[0], in[1], in[2]
-			if da := out[0]; da != nil {
-				kernel.MatMulForward(d.workers, da, dy, b, nil, kernel.MatMul{M: m, K: n, N: k, TransposeB: !transposeB})
+			if da := out[0]; !da.IsNil() {
+				d.kernels.MatMulForward(da, dy, b, Memory{}, kernel.MatMul{M: m, K: n, N: k, TransposeB: !transposeB})
 			}
-			if db := out[1]; db != nil && transposeB {
-				kernel.MatMulForward(d.workers, db, dy, a, nil, kernel.MatMul{M: n, K: m, N: k, TransposeA: true})
-			} else if db != nil {
-				kernel.MatMulForward(d.workers, db, a, dy, nil, kernel.MatMul{M: k, K: m, N: n, TransposeA: true})
+			if db := out[1]; !db.IsNil() && transposeB {
+				d.kernels.MatMulForward(db, dy, a, Memory{}, kernel.MatMul{M: n, K: m, N: k, TransposeA: true})
+			} else if !db.IsNil() {
+				d.kernels.MatMulForward(db, a, dy, Memory{}, kernel.MatMul{M: k, K: m, N: n, TransposeA: true})
 			}
-			if bias != nil && out[2] != nil {
-				kernel.SumRows(d.workers, out[2], dy, m, n)
+			if bias != nil && !out[2].IsNil() {
+				d.kernels.SumRows(out[2], dy, m, n)
 			}
 		}),
 	}, inputs...)
@@ -306,21 +317,25 @@ func (g *Graph) CrossEntropy(logits *Node, labels []int32, correct *int) *Node {
 	if len(labels) != n {
 		panic(fmt.Sprintf("graph: %d labels for logits %v", len(labels), logits.Shape()))
 	}
-	return g.Apply(Operation{
+	loss := g.Apply(Operation{
 		Name:  "cross-entropy",
-		Saved: [][]int{{n, classes}},
-		Forward: Kernel(func(d *Device, in, out [][]float32) {
+		Saved: [][]int{{n, classes}, {1}},
+		Forward: Plain(func(d *Device, in, out []Memory) {
 			probabilities := out[1]
-			if probabilities == nil {
-				probabilities = d.arena.take(n * classes)
-				defer d.arena.give(probabilities)
+			if probabilities.IsNil() {
+				probabilities = d.kernels.Take(n * classes)
+				defer d.kernels.Free(probabilities)
 			}
-			*correct = kernel.CrossEntropyForward(d.workers, out[0], probabilities, in[0], labels, classes)
+			d.kernels.CrossEntropyForward(out[0], out[2], probabilities, in[0], labels, classes)
 		}),
-		Backward: Kernel(func(d *Device, in, out [][]float32) {
-			kernel.CrossEntropyBackward(d.workers, out[0], in[0], in[1], labels, classes)
+		Backward: Plain(func(d *Device, in, out []Memory) {
+			d.kernels.CrossEntropyBackward(out[0], in[0], in[2], labels, classes)
 		}),
 	}, logits)
+	count := make([]float32, 1)
+	g.Keep(loss.Op().(*op).saved[1], count)
+	g.finally = append(g.finally, func() { *correct = int(count[0]) })
+	return loss
 }
 
 // Dot is the sum of the products of x's elements with given numbers: a loss whose gradient by x is those numbers.

@@ -1,10 +1,6 @@
 package graph
 
-import (
-	"slices"
-
-	"nat/internal/kernel"
-)
+import "slices"
 
 // gradientSum adds up the gradients that flow back to a node from all that reads it. Most of the work is done before: the
 // first of them that is alone in its memory becomes the base, and a Fused kernel that computes another adds it there.
@@ -13,7 +9,7 @@ type gradientSum struct{ number int }
 func (g gradientSum) run(m *Machine, s *step) {
 	v := &m.values[s.out[0]]
 	base, left := m.bases[g.number], s.in
-	var total kernel.View
+	var total View
 	if base >= 0 && !v.lent {
 		from := &m.values[base]
 		v.view, v.exclusive = from.view, true
@@ -23,17 +19,17 @@ func (g gradientSum) run(m *Machine, s *step) {
 		m.own(s.out[0], nil)
 	}
 	for _, id := range left {
-		if term := &m.values[id]; term.merged || id == base && total.Data != nil {
+		if term := &m.values[id]; term.merged || id == base && !total.Data.IsNil() {
 			continue
-		} else if total.Data == nil {
+		} else if total.Data.IsNil() {
 			total = term.view
 		} else {
-			kernel.Sum(m.device.workers, whole(v.view), total, term.view, v.shape())
+			m.device.kernels.Sum(whole(v.view), total, term.view, v.shape())
 			total = v.view
 		}
 	}
-	if &total.Data[0] != &v.view.Data[0] { // all terms but one were merged into that one, and the sum is the caller's
-		kernel.Materialise(m.device.workers, whole(v.view), total, v.shape())
+	if !total.Data.Begins(v.view.Data) { // all terms but one were merged into that one, and the sum is the caller's
+		m.device.kernels.Materialise(whole(v.view), total, v.shape())
 	}
 }
 

@@ -1,10 +1,13 @@
 package graph
 
-import "nat/internal/kernel"
+import (
+	"nat/internal/gpu"
+	"nat/internal/kernel"
+)
 
 // value is what a node evaluates to: a view [n, channels, pixels], of memory that it shares with other values or not.
 type value struct {
-	view                kernel.View // without Data while it isn't computed
+	view                View // without Data while it isn't computed
 	n, channels, pixels int
 	held                []*memory // what the view lies in; nothing if it is the caller's
 	lent                bool      // it is the caller's
@@ -17,27 +20,26 @@ type value struct {
 	merged bool  // it has been added to another term of that
 }
 
-// memory is a piece of the arena.
+// memory is a piece of the device's memory.
 type memory struct {
-	data  []float32
+	data  Memory
 	users int // values that lie in it
 }
 
-func (d *Device) take(size int) *memory { return &memory{data: d.arena.take(size), users: 1} }
+func (d *Device) take(size int) *memory { return &memory{data: d.kernels.Take(size), users: 1} }
 
 func (d *Device) drop(m *memory) {
 	if m.users--; m.users == 0 {
-		d.arena.give(m.data)
+		d.kernels.Free(m.data)
 	}
 }
 
-// valueOf returns a node's value before the run: in the caller's memory data, or nowhere if that is nil.
-func valueOf(n *Node, data []float32) value {
-	v := value{n: 1, channels: 1, pixels: n.Shape().TotalSize(), home: -1, sum: -1, lent: data != nil}
+// valueOf returns a node's value before the run: in the caller's memory if it is lent, or else nowhere.
+func valueOf(n *Node, lent bool) value {
+	v := value{n: 1, channels: 1, pixels: n.Shape().TotalSize(), home: -1, sum: -1, lent: lent}
 	if shape := n.Shape(); len(shape) == 4 {
 		v.n, v.channels, v.pixels = shape[0], shape[1], size(shape[2:])
 	}
-	v.view = kernel.Plain(data, v.channels, v.pixels)
 	return v
 }
 
@@ -48,7 +50,7 @@ func (v *value) size() int { return v.n * v.channels * v.pixels }
 // bytes returns how much there is to read, or to write: a value that was added to another is written after reading that.
 func (v *value) bytes() int {
 	size := 4 * v.size()
-	if v.view.Other != nil || v.merged {
+	if !v.view.Other.IsNil() || v.merged {
 		return 2 * size
 	}
 	return size
@@ -59,12 +61,12 @@ func (v *value) wanted() bool { return v.readers > 0 || v.lent }
 
 // plain tells whether the value stands in memory as it is, if perhaps with gaps between the images.
 func (v *value) plain() bool {
-	return v.view.Scale == nil && v.view.Shift == nil && v.view.Other == nil
+	return v.view.Scale.IsNil() && v.view.Shift.IsNil() && v.view.Other.IsNil()
 }
 
 // scaled tells whether it stands there, but for a scale, and single whether it does but for scale and shift.
-func (v *value) scaled() bool { return v.view.Shift == nil && v.view.Other == nil }
-func (v *value) single() bool { return v.view.Other == nil }
+func (v *value) scaled() bool { return v.view.Shift.IsNil() && v.view.Other.IsNil() }
+func (v *value) single() bool { return v.view.Other.IsNil() }
 
 // contiguous tells whether it stands in memory as it is and without gaps.
 func (v *value) contiguous() bool {
@@ -84,10 +86,10 @@ func (v *value) hold(pieces []*memory) {
 	v.held = append(v.held[:0], pieces...)
 }
 
-func whole(v kernel.View) kernel.Target { return kernel.Target{Data: v.Data, Stride: v.Stride} }
+func whole(v View) Target { return Target{Data: v.Data, Stride: v.Stride} }
 
 // own gives a value contiguous memory of its own: the caller's, that of one of the values takeOver if nobody else reads it,
-// or some of the arena.
+// or some of the device's.
 func (m *Machine) own(id int64, takeOver []int64) {
 	v := &m.values[id]
 	if v.lent {
@@ -96,18 +98,18 @@ func (m *Machine) own(id int64, takeOver []int64) {
 	v.exclusive = true
 	for _, from := range takeOver {
 		if in := &m.values[from]; in.readers == 1 && in.exclusive && !in.lent && in.contiguous() && in.size() == v.size() {
-			v.view = kernel.Plain(in.view.Data, v.channels, v.pixels)
+			v.view = gpu.Plain(in.view.Data, v.channels, v.pixels)
 			v.held, in.held = in.held, v.held[:0]
 			return
 		}
 	}
 	piece := m.device.take(v.size())
-	v.view, v.held = kernel.Plain(piece.data, v.channels, v.pixels), append(v.held[:0], piece)
+	v.view, v.held = gpu.Plain(piece.data, v.channels, v.pixels), append(v.held[:0], piece)
 }
 
 // target returns where a value is to be written: at home in a concatenation, onto another term of the sum that it is part of,
 // or in memory of its own.
-func (m *Machine) target(id int64) kernel.Target {
+func (m *Machine) target(id int64) Target {
 	v := &m.values[id]
 	if v.sum >= 0 && !v.lent && v.readers == 1 && m.bases[v.sum] >= 0 {
 		v.view, v.merged = m.values[m.bases[v.sum]].view, true
@@ -120,10 +122,10 @@ func (m *Machine) target(id int64) kernel.Target {
 		return whole(v.view)
 	}
 	all := &m.values[v.home]
-	if all.view.Data == nil {
+	if all.view.Data.IsNil() {
 		m.own(v.home, nil)
 	}
-	v.view = kernel.View{Data: all.view.Data[v.offset:], Stride: all.view.Stride}
+	v.view = View{Data: all.view.Data.From(v.offset), Stride: all.view.Stride}
 	v.exclusive = false
 	v.hold(all.held)
 	return whole(v.view)
@@ -137,14 +139,14 @@ func (m *Machine) release(v *value) {
 	for _, piece := range v.held {
 		m.device.drop(piece)
 	}
-	v.held, v.view, v.merged = v.held[:0], kernel.View{}, false
+	v.held, v.view, v.merged = v.held[:0], View{}, false
 }
 
 // contiguous returns a value as plain memory without gaps. Where it isn't that yet, it is from now on.
-func (m *Machine) contiguous(id int64) []float32 {
+func (m *Machine) contiguous(id int64) Memory {
 	v := &m.values[id]
 	m.settleUnless(id, (*value).contiguous)
-	return v.view.Data[:v.size()]
+	return v.view.Data.Slice(0, v.size())
 }
 
 // settleUnless evaluates a view into memory of its own unless it is simple enough.
@@ -157,8 +159,8 @@ func (m *Machine) settleUnless(id int64, simple func(*value) bool) {
 // settle evaluates a view into memory of its own.
 func (m *Machine) settle(v *value) {
 	piece := m.device.take(v.size())
-	view := kernel.Plain(piece.data, v.channels, v.pixels)
-	kernel.Materialise(m.device.workers, whole(view), v.view, v.shape())
+	view := gpu.Plain(piece.data, v.channels, v.pixels)
+	m.device.kernels.Materialise(whole(view), v.view, v.shape())
 	for _, old := range v.held {
 		m.device.drop(old)
 	}
@@ -176,7 +178,7 @@ func (s *step) inPlaceOf(out int) (ids []int64) {
 }
 
 // views returns the step's inputs.
-func (m *Machine) views(s *step) []kernel.View {
+func (m *Machine) views(s *step) []View {
 	m.seen = m.seen[:0]
 	for _, id := range s.in {
 		m.seen = append(m.seen, m.values[id].view)

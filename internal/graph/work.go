@@ -1,26 +1,28 @@
 package graph
 
-import "nat/internal/kernel"
-
-// Work is what a device does to compute a node's results from its inputs. There are three kinds. A Kernel takes its inputs
-// as plain memory. A Fused kernel takes them as views, which it evaluates while it reads, and may have its first result
-// added to what is in memory. Lazy work computes nothing but coefficients: its results are views of its inputs.
+// Work is what is done to compute a node's results from its inputs. There are four kinds. A Kernel takes its inputs as plain
+// numbers and is computed by the processor, whatever the device; a Plain kernel takes them as plain memory of the device. A
+// Fused kernel takes them as views, which it evaluates while it reads, and may have its first result added to what is in
+// memory. Lazy work computes nothing but coefficients: its results are views of its inputs.
 type Work interface {
 	run(m *Machine, s *step)
 }
 
-// Kernel computes results from inputs on a device. An out of nil is one that nobody needs. The others hold arbitrary
-// values, and are overwritten.
+// Kernel computes results from inputs. An out of nil is one that nobody needs. The others hold arbitrary values, and are
+// overwritten.
 type Kernel func(d *Device, in, out [][]float32)
+
+// Plain is a Kernel for memory of the device.
+type Plain func(d *Device, in, out []Memory)
 
 // Fused is a kernel that reads views and writes targets; a target without Data is one that nobody needs. Its first result
 // may be part of a larger tensor, or be added to another; the others are always written to memory of their own.
-type Fused func(d *Device, in []kernel.View, out []kernel.Target)
+type Fused func(d *Device, in []View, out []Target)
 
 // Lazy makes results of views of its inputs.
 type Lazy struct {
 	// Do sets every out that is needed, using so many coefficients, which live as long as the outs.
-	Do           func(d *Device, in []kernel.View, coefficients []float32, out []kernel.View)
+	Do           func(d *Device, in []View, coefficients Memory, out []View)
 	Coefficients int
 	// Plain lists the inputs that must be memory as it is, Scaled those that may be that with a scale, Single those that
 	// may have a shift too, but be of one tensor; Views those whose memory the outs lie in.
@@ -32,19 +34,59 @@ type Lazy struct {
 }
 
 func (k Kernel) run(m *Machine, s *step) {
-	m.in, m.out = m.in[:0], m.out[:0]
+	in, out := m.memories(s)
+	if m.device.card == nil {
+		k(m.device, hosts(in), hosts(out))
+		return
+	}
+	inputs, results := make([][]float32, len(in)), make([][]float32, len(out))
+	for i, data := range in {
+		inputs[i] = make([]float32, data.Len())
+		_ = m.device.kernels.Read(inputs[i], data) // its error sticks
+	}
+	for i, data := range out {
+		if !data.IsNil() {
+			results[i] = make([]float32, data.Len())
+		}
+	}
+	k(m.device, inputs, results)
+	for i, data := range results {
+		if data != nil {
+			m.device.kernels.Write(out[i], data)
+		}
+	}
+}
+
+func (p Plain) run(m *Machine, s *step) {
+	in, out := m.memories(s)
+	p(m.device, in, out)
+}
+
+// memories returns the step's inputs and outs as plain memory.
+func (m *Machine) memories(s *step) (in, out []Memory) {
+	in, out = m.in[:0], m.out[:0]
 	for _, id := range s.in {
-		m.in = append(m.in, m.contiguous(id))
+		in = append(in, m.contiguous(id))
 	}
 	for i, id := range s.out {
-		var data []float32
+		var data Memory
 		if id >= 0 && (i == s.primary || m.values[id].wanted()) {
 			m.own(id, s.inPlaceOf(i))
 			data = m.values[id].view.Data
 		}
-		m.out = append(m.out, data)
+		out = append(out, data)
 	}
-	k(m.device, m.in, m.out)
+	m.in, m.out = in, out
+	return in, out
+}
+
+// hosts returns memory of the processor as slices.
+func hosts(all []Memory) [][]float32 {
+	data := make([][]float32, len(all))
+	for i, m := range all {
+		data[i] = m.Host()
+	}
+	return data
 }
 
 func (f Fused) run(m *Machine, s *step) {
@@ -52,7 +94,7 @@ func (f Fused) run(m *Machine, s *step) {
 	for i, id := range s.out {
 		switch {
 		case id < 0 || i != s.primary && !m.values[id].wanted():
-			out = append(out, kernel.Target{})
+			out = append(out, Target{})
 		case i == 0:
 			out = append(out, m.target(id))
 		default:
@@ -75,7 +117,7 @@ func (l Lazy) run(m *Machine, s *step) {
 		m.settleUnless(s.in[i], (*value).single)
 	}
 	in := m.views(s)
-	var coefficients []float32
+	var coefficients Memory
 	var held []*memory
 	if l.Coefficients > 0 {
 		own := m.device.take(l.Coefficients)
@@ -87,7 +129,7 @@ func (l Lazy) run(m *Machine, s *step) {
 		exclusive = exclusive && v.exclusive && v.readers == 1
 		held = append(held, v.held...)
 	}
-	out := make([]kernel.View, len(s.out))
+	out := make([]View, len(s.out))
 	l.Do(m.device, in, coefficients, out)
 	for i, id := range s.out {
 		if id < 0 {
@@ -95,7 +137,7 @@ func (l Lazy) run(m *Machine, s *step) {
 		}
 		v := &m.values[id]
 		if v.lent {
-			kernel.Materialise(m.device.workers, whole(v.view), out[i], v.shape())
+			m.device.kernels.Materialise(whole(v.view), out[i], v.shape())
 			continue
 		}
 		v.view, v.exclusive = out[i], exclusive

@@ -11,6 +11,7 @@ import (
 	"nat/internal/dataset"
 	"nat/internal/genotype"
 	"nat/internal/golden"
+	"nat/internal/gpu/gputest"
 	"nat/internal/graph"
 	"nat/internal/kernel"
 )
@@ -21,23 +22,30 @@ var goldenFiles = map[string]Stem{"network_cifar": SmallStem, "network_imagenet"
 // sharedParameter lies once, in network_cifar, for all cases of both files.
 const sharedParameter = "auxiliary_head.features.5.weight"
 
-// eachCase runs a test with every case of both files and every set of kernels that this processor has.
+// eachCase runs a test with every case of both files, and every set of kernels that this processor has, and on a card.
 func eachCase(t *testing.T, test func(t *testing.T, d *graph.Device, f *golden.File, name string, n *Network, b dataset.Batch)) {
 	shared := golden.Open(t, "network_cifar").Get("param/" + sharedParameter).Float32()
 	for file, stem := range goldenFiles {
 		f := golden.Open(t, file)
 		for _, name := range f.Cases() {
-			for _, set := range kernel.Sets() {
-				t.Run(file+"/"+name+"/"+set, func(t *testing.T) {
-					d, err := graph.NewCPUOf(2, set, kernel.Winograd)
-					if err != nil {
-						t.Fatal(err)
-					}
+			run := func(device string, open func(t *testing.T) *graph.Device) {
+				t.Run(file+"/"+name+"/"+device, func(t *testing.T) {
+					d := open(t)
 					defer d.Close()
 					n, b := fromGolden(t, f, name, stem, shared)
 					test(t, d, f, name, n, b)
 				})
 			}
+			for _, set := range kernel.Sets() {
+				run(set, func(t *testing.T) *graph.Device {
+					d, err := graph.NewCPUOf(2, set, kernel.Winograd)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return d
+				})
+			}
+			run("card", func(t *testing.T) *graph.Device { return graph.NewCard(gputest.Open(t), 2) })
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"nat/internal/genotype"
 	"nat/internal/golden"
+	"nat/internal/gpu/gputest"
 	"nat/internal/graph"
 	"nat/internal/primitive"
 	"nat/internal/random"
@@ -55,6 +56,17 @@ func goldenDecision(f *golden.File, name string) Decision {
 func TestGolden(t *testing.T) {
 	dev := graph.NewCPU(2)
 	defer dev.Close()
+	checkGolden(t, dev)
+}
+
+// TestGoldenOnCard has the processor compute in between what cards have no kernels for.
+func TestGoldenOnCard(t *testing.T) {
+	dev := graph.NewCard(gputest.Open(t), 2)
+	defer dev.Close()
+	checkGolden(t, dev)
+}
+
+func checkGolden(t *testing.T, dev *graph.Device) {
 	for _, file := range []string{"policy", "policy_loose_end"} {
 		f := golden.Open(t, file)
 		entropyWeight, err := strconv.ParseFloat(f.Metadata["entropy_coeff"], 64)

@@ -10,6 +10,7 @@ import (
 	"nat/internal/dataset"
 	"nat/internal/genotype"
 	"nat/internal/golden"
+	"nat/internal/gpu/gputest"
 	"nat/internal/graph"
 	"nat/internal/kernel"
 	"nat/internal/primitive"
@@ -63,7 +64,7 @@ func goldenCell(f *golden.File, name string) (c genotype.Cell) {
 	return c
 }
 
-// forKernels runs a test with every set of kernels that this processor has, and each algorithm for convolutions.
+// forKernels runs a test with every set of kernels that this processor has, and each algorithm for convolutions, and on a card.
 func forKernels(t *testing.T, test func(t *testing.T, d *graph.Device)) {
 	for _, name := range kernel.Sets() {
 		for _, algorithm := range []kernel.Algorithm{kernel.Direct, kernel.Winograd} {
@@ -77,6 +78,11 @@ func forKernels(t *testing.T, test func(t *testing.T, d *graph.Device)) {
 			})
 		}
 	}
+	t.Run("card", func(t *testing.T) {
+		d := graph.NewCard(gputest.Open(t), 2)
+		defer d.Close()
+		test(t, d)
+	})
 }
 
 // TestGolden holds logits, loss and gradients of whole supernets against the golden numbers.

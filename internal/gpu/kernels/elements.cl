@@ -36,27 +36,31 @@ KERNEL(256) void scale_images(GLOBAL float *y, int yAt, GLOBAL const float *x, i
 		y[yAt + i] = x[xAt + i] * factors[factorsAt + i / size];
 }
 
+KERNEL(256) void zero(TARGET(y), struct norm s)
+{
+	int at = GROUP_X * 256 + THREAD, size = s.C * s.pixels;
+	if (at < s.N * size)
+		y[yLies.at + at / size * yLies.stride + at % size] = 0;
+}
+
 // global_average computes y [N, C], the averages of the channels of x.
-KERNEL(256) void global_average(GLOBAL float *y, int yAt, VIEW(x), struct norm s)
+KERNEL(256) void global_average(GLOBAL float *y, int yAt, GLOBAL const float *x, int xAt, struct norm s)
 {
 	int i = GROUP_X * 256 + THREAD;
 	if (i >= s.N * s.C)
 		return;
-	int n = i / s.C, c = i % s.C;
 	float sum = 0;
 	for (int p = 0; p < s.pixels; p++)
-		sum = sum + READ(x, n, c, c * s.pixels + p);
+		sum = sum + x[xAt + i * s.pixels + p];
 	y[yAt + i] = sum / (float)s.pixels;
 }
 
-KERNEL(256) void global_average_gradient(TARGET(dx), GLOBAL const float *dy, int dyAt, struct norm s)
+KERNEL(256) void global_average_gradient(GLOBAL float *dx, int dxAt, GLOBAL const float *dy, int dyAt, struct norm s)
 {
-	int at = GROUP_X * 256 + THREAD, size = s.C * s.pixels;
-	if (at >= s.N * size)
-		return;
-	STORE(dx, at / size, at % size, dy[dyAt + at / s.pixels] / (float)s.pixels);
+	int at = GROUP_X * 256 + THREAD;
+	if (at < s.N * s.C * s.pixels)
+		dx[dxAt + at] = dy[dyAt + at / s.pixels] / (float)s.pixels;
 }
-
 
 // augment computes images [N, C, H, W] from those of the data set, in bytes, of the same size: black, then normalised,
 // outside.

@@ -43,8 +43,9 @@ DEVICE float logarithm(float x)
 }
 
 // cross_entropy computes the probabilities [N, classes] of logits, the mean loss, and how many labels have the largest logit, of
-// equal ones the first: result[0] and result[1]. One group does it all.
-KERNEL(256) void cross_entropy(GLOBAL float *result, int resultAt, GLOBAL float *probabilities, int probabilitiesAt,
+// equal ones the first. One group does it all.
+KERNEL(256) void cross_entropy(GLOBAL float *meanLoss, int meanLossAt, GLOBAL float *count, int countAt,
+	GLOBAL float *probabilities, int probabilitiesAt,
 	GLOBAL const float *logits, int logitsAt, GLOBAL const int *labels, int labelsAt, int N, int classes)
 {
 	SHARED float sums[256];
@@ -70,8 +71,8 @@ KERNEL(256) void cross_entropy(GLOBAL float *result, int resultAt, GLOBAL float 
 	loss = total(sums, loss);
 	correct = total(sums, correct);
 	if (THREAD == 0) {
-		result[resultAt] = loss / (float)N;
-		result[resultAt + 1] = correct;
+		meanLoss[meanLossAt] = loss / (float)N;
+		count[countAt] = correct;
 	}
 }
 
