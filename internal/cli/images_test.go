@@ -45,7 +45,7 @@ func writeImages(root string, mixed bool, classes ...string) error {
 	return nil
 }
 
-// pictureOf makes a picture, side × 36 pixels at least, of planes of 32 × 32.
+// pictureOf makes a picture, side × side pixels, of planes of 32 × 32.
 func pictureOf(planes []byte, side int) image.Image {
 	m := image.NewRGBA(image.Rect(0, 0, side, side))
 	for y := range side {

@@ -52,17 +52,14 @@ func openFolder(ctx context.Context, root, cache string, o FolderOptions) (*Set,
 	if err != nil {
 		return nil, err
 	}
-	files := slices.Concat(t.files[:]...)
-	n := inspection{tree: t, size: size, progress: o.Progress}
-	n.keep = size < LargeImage && len(files) <= heldBytes/n.bytes()
-	found, pixels, err := n.run(ctx, s, files)
-	if err != nil {
+	n := newInspection(t, size, o.Progress)
+	if err := n.run(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := t.admit(files, found, o.Strict); err != nil {
+	if err := n.admit(o.Strict); err != nil {
 		return nil, err
 	}
-	return n.assemble(files, found, pixels)
+	return n.assemble()
 }
 
 // imageSize decides the size of the images: the one asked for, or that of all pictures, or ImageNet's.
@@ -135,58 +132,48 @@ func (t *tree) isImageNet() bool {
 const faultsNamed = 5
 
 // admit names and counts the pictures that can't be read, which is all that is wrong with them where they may be left out.
-func (t *tree) admit(files []treeFile, found []facts, strict bool) error {
+func (n *inspection) admit(strict bool) error {
 	var named []string
 	count := 0
-	for i, f := range found {
+	for i, f := range n.facts {
 		if f.fault == "" {
 			continue
 		}
-		path := filepath.Join(t.root, filepath.FromSlash(files[i].path))
 		if strict {
-			return fmt.Errorf("%s can't be read: %s (without --strict it is left out)", path, f.fault)
+			return fmt.Errorf("%s can't be read: %s (without --strict it is left out)", n.path(i), f.fault)
 		}
 		if count++; count <= faultsNamed {
-			named = append(named, fmt.Sprintf("%s (%s)", path, f.fault))
+			named = append(named, fmt.Sprintf("%s (%s)", n.path(i), f.fault))
 		}
 	}
 	if count > faultsNamed {
 		named = append(named, fmt.Sprintf("and %d more", count-faultsNamed))
 	}
 	if count > 0 {
-		t.remarks = append(t.remarks, fmt.Sprintf("%d of %d images can't be read and are left out: %s", count, len(files), strings.Join(named, ", ")))
+		n.tree.remarks = append(n.tree.remarks,
+			fmt.Sprintf("%d of %d images can't be read and are left out: %s", count, len(n.files), strings.Join(named, ", ")))
 	}
 	return nil
 }
 
 // assemble makes the set of the files without a fault: each part in canonical order, normalised by the training images.
-func (n inspection) assemble(files []treeFile, found []facts, pixels []byte) (*Set, error) {
+func (n *inspection) assemble() (*Set, error) {
 	t := n.tree
 	whole, err := filepath.Abs(t.root)
 	if err != nil {
 		return nil, err
 	}
 	all := &Images{
-		Name: filepath.Base(whole), Classes: t.classes, Channels: 3, Height: n.size, Width: n.size, Pixels: pixels, folder: t.root,
+		Name: filepath.Base(whole), Classes: t.classes, Channels: 3, Height: n.size, Width: n.size, Pixels: n.pixels, folder: t.root,
 	}
-	var good [parts][]int // of files
-	for i := range files {
-		all.Labels = append(all.Labels, uint16(files[i].class))
-		all.digests = append(all.digests, found[i].digest)
+	for i, f := range n.files {
+		all.Labels = append(all.Labels, uint16(f.class))
+		all.digests = append(all.digests, n.facts[i].digest)
 		if !n.keep {
-			all.files = append(all.files, filepath.FromSlash(files[i].path))
+			all.files = append(all.files, filepath.FromSlash(f.path))
 		}
 	}
-	at := 0
-	for p := range parts {
-		for range t.files[p] {
-			if found[at].fault == "" {
-				good[p] = append(good[p], at)
-			}
-			at++
-		}
-		all.sortIndices(good[p])
-	}
+	good := n.good(all)
 	switch {
 	case len(t.files[testPart]) > 0:
 	case len(t.files[validationPart]) > 0:
@@ -197,12 +184,27 @@ func (n inspection) assemble(files []treeFile, found []facts, pixels []byte) (*S
 	if err := t.complete(all, good); err != nil {
 		return nil, err
 	}
-	all.Mean, all.Std = n.normalisation(found, good[trainPart])
+	all.Mean, all.Std = n.normalisation(good[trainPart])
 	set := &Set{Name: all.Name, Train: all.Select(good[trainPart]), Test: all.Select(good[testPart]), Remarks: t.remarks}
 	if good[validationPart] != nil {
 		set.Validation = all.Select(good[validationPart])
 	}
 	return set, nil
+}
+
+// good gives the files of each part that have no fault, in canonical order.
+func (n *inspection) good(all *Images) (good [parts][]int) {
+	at := 0
+	for p, files := range n.tree.files {
+		for range files {
+			if n.facts[at].fault == "" {
+				good[p] = append(good[p], at)
+			}
+			at++
+		}
+		all.sortIndices(good[p])
+	}
+	return good
 }
 
 // holdOut takes the first fifth of each class's images, of indices in canonical order, for the test, and at least one.
@@ -240,13 +242,13 @@ func (t *tree) complete(all *Images, good [parts][]int) error {
 
 // normalisation gives mean and standard deviation of each channel of the training images; of ImageNet, those that
 // published networks are trained with (spec 9).
-func (n inspection) normalisation(found []facts, train []int) (mean, std []float64) {
+func (n *inspection) normalisation(train []int) (mean, std []float64) {
 	if n.tree.isImageNet() {
 		return []float64{0.485, 0.456, 0.406}, []float64{0.229, 0.224, 0.225}
 	}
 	var total sums
 	for _, i := range train {
-		total.add(found[i].sums)
+		total.add(n.facts[i].sums)
 	}
 	return total.normalisation(len(train) * n.size * n.size)
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"nat/internal/picture"
@@ -69,67 +70,87 @@ type inspection struct {
 	size     int  // of the prepared images
 	keep     bool // whether their pixels are wanted
 	progress func(done, total int64)
+
+	files  []treeFile // of all parts, one after the other
+	known  []bool     // of which facts are there
+	facts  []facts    // by file
+	pixels []byte     // where they are kept: [len(files), 3, size, size], nothing of files with a fault
 }
 
-// run gives the facts of the files and, where they are to be kept, their prepared images: [len(files), 3, size, size], of
-// which those with a fault hold nothing. What was found out is stored, also where the context ends.
-func (n inspection) run(ctx context.Context, s store, files []treeFile) (found []facts, pixels []byte, err error) {
-	found = make([]facts, len(files))
-	known := make([]bool, len(files))
-	if n.keep {
-		pixels = make([]byte, len(files)*n.bytes())
+func newInspection(t *tree, size int, progress func(done, total int64)) *inspection {
+	files := slices.Concat(t.files[:]...)
+	n := &inspection{
+		tree: t, size: size, progress: progress,
+		files: files, known: make([]bool, len(files)), facts: make([]facts, len(files)),
 	}
-	before := s.load(n, files, found, known, pixels)
+	if n.keep = size < LargeImage && len(files) <= heldBytes/n.bytes(); n.keep {
+		n.pixels = make([]byte, len(files)*n.bytes())
+	}
+	return n
+}
+
+// run finds out the facts of all files. It stores them, also what there is of them where the context ends.
+func (n *inspection) run(ctx context.Context, s store) error {
+	before := s.load(n)
 	done := before
 	var report sync.Mutex
-	err = inParallel(len(files), func(i int) error {
-		if known[i] {
+	err := inParallel(len(n.files), func(i int) error {
+		if n.known[i] {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var image []byte
-		found[i], image = n.look(files[i])
-		if n.keep {
-			copy(pixels[i*n.bytes():], image)
-		}
-		known[i] = true
+		n.look(i)
 		report.Lock()
 		defer report.Unlock()
 		done++
-		n.progress(int64(done), int64(len(files)))
+		n.progress(int64(done), int64(len(n.files)))
 		return nil
 	})
-	if before < len(files) {
-		if failed := s.save(n, files, found, known, pixels); failed != nil {
+	if before < len(n.files) {
+		if failed := s.save(n); failed != nil {
 			n.tree.remarks = append(n.tree.remarks, fmt.Sprintf("what was measured of the images can't be stored, and will be measured anew: %v", failed))
 		}
 	}
-	return found, pixels, err
+	return err
 }
 
-// bytes is the number of bytes of a prepared image.
-func (n inspection) bytes() int { return 3 * n.size * n.size }
+// image gives the place of the prepared image of a file, where they are kept.
+func (n *inspection) image(i int) []byte { return n.pixels[i*n.bytes():][:n.bytes()] }
 
-// look reads a file, and gives the prepared image too.
-func (n inspection) look(f treeFile) (facts, []byte) {
-	file, err := readPicture(filepath.Join(n.tree.root, filepath.FromSlash(f.path)))
+// bytes is the number of bytes of a prepared image.
+func (n *inspection) bytes() int { return 3 * n.size * n.size }
+
+// path is where a file is.
+func (n *inspection) path(i int) string {
+	return filepath.Join(n.tree.root, filepath.FromSlash(n.files[i].path))
+}
+
+// look reads a file.
+func (n *inspection) look(i int) {
+	n.known[i] = true
+	found := &n.facts[i]
+	*found = facts{}
+	file, err := readPicture(n.path(i))
 	if err != nil {
-		return facts{fault: plain(err)}, nil
+		found.fault = plain(err)
+		return
 	}
 	h := sha256.New()
-	h.Write(append([]byte(n.tree.classes[f.class]), 0))
+	h.Write(append([]byte(n.tree.classes[n.files[i].class]), 0))
 	h.Write(file)
-	found := facts{digest: digest(h.Sum(nil))}
+	found.digest = digest(h.Sum(nil))
 	whole, err := picture.Decode(file)
 	if err != nil {
 		found.fault = plain(err)
-		return found, nil
+		return
 	}
 	image := prepare(whole, n.size)
 	found.sums = sumsOf(image)
-	return found, image
+	if n.keep {
+		copy(n.image(i), image)
+	}
 }
 
 // plain is an error's message without the path, which is said beside it.

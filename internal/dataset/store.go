@@ -58,13 +58,13 @@ type storeLine struct {
 const maxStoreLine = 1 << 16
 
 // load fills in what the store knows of files that haven't changed since, and gives their number.
-func (s store) load(n inspection, files []treeFile, found []facts, known []bool, pixels []byte) (count int) {
+func (s store) load(n *inspection) (count int) {
 	for _, path := range []string{s.inFolder, s.inCache} {
 		f, err := os.Open(path)
 		if err != nil {
 			continue
 		}
-		count, _ = readStore(f, n, files, found, known, pixels) // what is cut off or damaged is measured anew
+		count, _ = readStore(f, n) // what is cut off or damaged is measured anew
 		f.Close()
 		if count > 0 {
 			return count
@@ -73,8 +73,8 @@ func (s store) load(n inspection, files []treeFile, found []facts, known []bool,
 	return 0
 }
 
-// readStore reads a store up to where it is damaged, if it is.
-func readStore(r io.Reader, n inspection, files []treeFile, found []facts, known []bool, pixels []byte) (count int, err error) {
+// readStore reads a store up to where it is damaged, if it is, and gives the number of files that it knows.
+func readStore(r io.Reader, n *inspection) (count int, err error) {
 	in := bufio.NewReaderSize(r, maxStoreLine)
 	header, err := readLine[storeHeader](in)
 	if err != nil {
@@ -83,51 +83,55 @@ func readStore(r io.Reader, n inspection, files []treeFile, found []facts, known
 	if header.Format != storeFormat || header.Size != n.size || n.keep && !header.Pixels {
 		return 0, errors.New("no store of these images")
 	}
-	places := make(map[string]int, len(files))
-	for i, f := range files {
+	places := make(map[string]int, len(n.files))
+	for i, f := range n.files {
 		places[f.path] = i
 	}
-	var order []int // of the images, −1 for those that aren't wanted
+	var images []int // the files whose images follow, −1 for those that aren't wanted
 	for range header.Files {
 		line, err := readLine[storeLine](in)
 		if err != nil {
 			return count, err
 		}
 		i, wanted := places[line.Path]
-		if wanted {
-			delete(places, line.Path)
-			f := files[i]
-			wanted = line.Class == n.tree.classes[f.class] && line.Bytes == f.size && line.Modified == f.modified
-		}
-		if wanted {
-			if found[i], err = line.facts(n.size); err != nil {
+		delete(places, line.Path)
+		if wanted = wanted && line.describes(n, i); wanted {
+			if n.facts[i], err = line.facts(n.size); err != nil {
 				return count, err
 			}
 		}
 		switch {
-		case line.Fault != "" && wanted || !n.keep && wanted:
-			known[i] = true
+		case n.keep && line.Fault == "" && wanted:
+			images = append(images, i)
+		case n.keep && line.Fault == "":
+			images = append(images, -1)
+		case wanted:
+			n.known[i] = true
 			count++
-		case line.Fault == "" && wanted:
-			order = append(order, i)
-		case line.Fault == "":
-			order = append(order, -1)
 		}
 	}
-	if !n.keep {
-		return count, nil
-	}
-	for _, i := range order {
+	return n.readImages(in, images, count)
+}
+
+// describes tells whether a line is about the i-th file as it is now.
+func (l storeLine) describes(n *inspection, i int) bool {
+	f := n.files[i]
+	return l.Class == n.tree.classes[f.class] && l.Bytes == f.size && l.Modified == f.modified
+}
+
+// readImages reads the prepared images of files, and adds to the count of those that are known.
+func (n *inspection) readImages(in *bufio.Reader, files []int, count int) (int, error) {
+	for _, i := range files {
 		if i < 0 {
 			if _, err := in.Discard(n.bytes()); err != nil {
 				return count, err
 			}
 			continue
 		}
-		if _, err := io.ReadFull(in, pixels[i*n.bytes():][:n.bytes()]); err != nil {
+		if _, err := io.ReadFull(in, n.image(i)); err != nil {
 			return count, err
 		}
-		known[i] = true
+		n.known[i] = true
 		count++
 	}
 	return count, nil
@@ -160,14 +164,14 @@ func (l storeLine) facts(size int) (f facts, err error) {
 }
 
 // save stores what is known, but for files that couldn't be read at all: that may change without a trace in them.
-func (s store) save(n inspection, files []treeFile, found []facts, known []bool, pixels []byte) error {
+func (s store) save(n *inspection) error {
 	var stored []int
-	for i := range files {
-		if known[i] && found[i].digest != (digest{}) {
+	for i := range n.files {
+		if n.known[i] && n.facts[i].digest != (digest{}) {
 			stored = append(stored, i)
 		}
 	}
-	write := func(w io.Writer) error { return writeStore(w, n, stored, files, found, pixels) }
+	write := func(w io.Writer) error { return writeStore(w, n, stored) }
 	err := atomicfile.Write(s.inFolder, write)
 	if err == nil || s.inCache == "" {
 		return err
@@ -178,16 +182,17 @@ func (s store) save(n inspection, files []treeFile, found []facts, known []bool,
 	return atomicfile.Write(s.inCache, write)
 }
 
-func writeStore(w io.Writer, n inspection, stored []int, files []treeFile, found []facts, pixels []byte) error {
+// writeStore writes a store of some of the files.
+func writeStore(w io.Writer, n *inspection, files []int) error {
 	out := json.NewEncoder(w)
-	if err := out.Encode(storeHeader{Format: storeFormat, Size: n.size, Files: len(stored), Pixels: n.keep}); err != nil {
+	if err := out.Encode(storeHeader{Format: storeFormat, Size: n.size, Files: len(files), Pixels: n.keep}); err != nil {
 		return err
 	}
-	for _, i := range stored {
-		f := files[i]
+	for _, i := range files {
+		f, found := n.files[i], n.facts[i]
 		line := storeLine{
 			Path: f.path, Class: n.tree.classes[f.class], Bytes: f.size, Modified: f.modified,
-			SHA256: hex.EncodeToString(found[i].digest[:]), Sums: found[i].sums, Fault: found[i].fault,
+			SHA256: hex.EncodeToString(found.digest[:]), Sums: found.sums, Fault: found.fault,
 		}
 		if err := out.Encode(line); err != nil {
 			return err
@@ -196,9 +201,9 @@ func writeStore(w io.Writer, n inspection, stored []int, files []treeFile, found
 	if !n.keep {
 		return nil
 	}
-	for _, i := range stored {
-		if found[i].fault == "" {
-			if _, err := w.Write(pixels[i*n.bytes():][:n.bytes()]); err != nil {
+	for _, i := range files {
+		if n.facts[i].fault == "" {
+			if _, err := w.Write(n.image(i)); err != nil {
 				return err
 			}
 		}

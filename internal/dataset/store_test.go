@@ -107,28 +107,33 @@ func TestStoreOfAFolderThatCantBeWritten(t *testing.T) {
 }
 
 func FuzzReadStore(f *testing.F) {
-	n := inspection{tree: &tree{classes: []string{"a", "b"}}, size: 2, keep: true}
-	files := []treeFile{{path: "a/1", size: 3, modified: 4}, {path: "b/2", class: 1, size: 5, modified: 6}}
+	// two gives an inspection of two files, of images of 2×2 pixels.
+	two := func(keep bool) *inspection {
+		return &inspection{
+			tree: &tree{classes: []string{"a", "b"}}, size: 2, keep: keep,
+			files: []treeFile{{path: "a/1", size: 3, modified: 4}, {path: "b/2", class: 1, size: 5, modified: 6}},
+			known: make([]bool, 2), facts: make([]facts, 2), pixels: make([]byte, 24),
+		}
+	}
 	for _, keep := range []bool{true, false} {
-		n.keep = keep
+		n := two(keep)
+		n.facts = []facts{{digest: digest{1}, sums: sums{Levels: [3]uint64{1, 2, 3}}}, {digest: digest{2}, fault: "broken"}}
 		var content bytes.Buffer
-		found := []facts{{digest: digest{1}, sums: sums{Levels: [3]uint64{1, 2, 3}}}, {digest: digest{2}, fault: "broken"}}
-		if err := writeStore(&content, n, []int{0, 1}, files, found, []byte("abcdefghijkl")); err != nil {
+		if err := writeStore(&content, n, []int{0, 1}); err != nil {
 			f.Fatal(err)
 		}
 		f.Add(keep, content.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, keep bool, content []byte) {
-		n.keep = keep
-		found, known, pixels := make([]facts, 2), make([]bool, 2), make([]byte, 24)
-		count, err := readStore(bytes.NewReader(content), n, files, found, known, pixels)
+		n := two(keep)
+		count, err := readStore(bytes.NewReader(content), n)
 		said := 0
-		for i, k := range known {
+		for i, k := range n.known {
 			if k {
 				said++
 			}
-			if k && found[i].sums.Levels[0] > 4*255 {
-				t.Fatalf("levels of %d", found[i].sums.Levels[0])
+			if k && n.facts[i].sums.Levels[0] > 4*255 {
+				t.Fatalf("levels of %d", n.facts[i].sums.Levels[0])
 			}
 		}
 		if said != count {
