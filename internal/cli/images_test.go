@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -43,6 +44,32 @@ func writeImages(root string, mixed bool, classes ...string) error {
 		}
 	}
 	return nil
+}
+
+// writeImageNet writes a folder of ImageNet's shape: training images in folders of synsets, validation images in one folder,
+// with a list of their synsets beside it.
+func writeImageNet(root string) error {
+	synsets := []string{"n02690373", "n02958343", "n01503061"}
+	if err := writeImages(filepath.Join(root, "train"), true, synsets...); err != nil {
+		return err
+	}
+	set, err := dataset.Sample()
+	if err != nil {
+		return err
+	}
+	list := ""
+	for i := range set.Train.Len() {
+		label := int(set.Train.Labels[i])
+		if label >= len(synsets) || strings.Count(list, "\n") == 12 {
+			continue
+		}
+		name := fmt.Sprintf("ILSVRC2012_val_%08d", i)
+		if err := writeImage(filepath.Join(root, "val", name), 1, pictureOf(set.Train.Image(i), 240)); err != nil {
+			return err
+		}
+		list += name + ".JPEG " + synsets[label] + "\n"
+	}
+	return os.WriteFile(filepath.Join(root, "val.txt"), []byte(list), 0o644)
 }
 
 // pictureOf makes a picture, side × side pixels, of planes of 32 × 32.
@@ -87,7 +114,7 @@ func writeImage(path string, kind int, m image.Image) error {
 }
 
 // TestImageScripts runs the scripts of testdata/images, which find folders of images in theirs: photos, of three classes and
-// mixed sizes; cifar, of CIFAR-10's classes.
+// mixed sizes; cifar, of CIFAR-10's classes; imagenet, of ImageNet's shape.
 func TestImageScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/images",
@@ -95,6 +122,9 @@ func TestImageScripts(t *testing.T) {
 		Cmds:                scriptCommands(),
 		Setup: func(e *testscript.Env) error {
 			if err := writeImages(filepath.Join(e.WorkDir, "photos"), true, "plane", "car", "bird"); err != nil {
+				return err
+			}
+			if err := writeImageNet(filepath.Join(e.WorkDir, "imagenet")); err != nil {
 				return err
 			}
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
