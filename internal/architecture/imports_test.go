@@ -116,6 +116,7 @@ var only = map[string][]string{
 	"golang.org/x/term":                 {"internal/cli"},
 	"github.com/goccy/go-graphviz":      {"internal/draw"},
 	"github.com/tdewolff/canvas":        {"internal/draw"},
+	"gonum.org/v1/plot":                 {"internal/draw"},
 	"gorgonia.org/gorgonia":             {"internal/graph"},
 	"github.com/ebitengine/purego":      {"internal/gpu"},
 }

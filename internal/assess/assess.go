@@ -132,14 +132,14 @@ func (a *assessment) try(ctx context.Context, input genotype.Genotype, i int) (T
 	for _, c := range t.Choices {
 		measured = append(measured, c.Genotype)
 	}
-	hits, err := a.judge.Hits(ctx, measured, a.gain)
+	seen, err := a.judge.Measure(ctx, measured, a.gain)
 	if err != nil {
 		return t, err
 	}
-	t.hits, t.Accuracy = hits[0], derive.CountHits(hits[0]).Value()
+	t.hits, t.Accuracy = seen[0].Hits, seen[0].Accuracy().Value()
 	for w := range t.Choices {
 		c := &t.Choices[w]
-		c.hits, c.Gain = hits[1+w], derive.CountHits(hits[1+w]).Value()-t.Accuracy
+		c.hits, c.Gain = seen[1+w].Hits, seen[1+w].Accuracy().Value()-t.Accuracy
 	}
 	return t, nil
 }
@@ -151,7 +151,7 @@ func (a *assessment) choices(ctx context.Context, proposals []proposal) ([]Choic
 	for _, p := range proposals {
 		all = append(all, p.candidates...)
 	}
-	hits, err := a.judge.Hits(ctx, all, a.choose)
+	seen, err := a.judge.Measure(ctx, all, a.choose)
 	if err != nil {
 		return nil, err
 	}
@@ -164,12 +164,12 @@ func (a *assessment) choices(ctx context.Context, proposals []proposal) ([]Choic
 			if err != nil {
 				return nil, err
 			}
-			right := derive.CountHits(hits[i]).Correct
+			right := seen[i].Accuracy().Correct
 			if right > most || right == most && cost.MAdds < best.Cost.MAdds {
 				best, most = Choice{Genotype: g, Cost: cost, Entropy: p.entropy}, right
 			}
 		}
-		hits = hits[len(p.candidates):]
+		seen = seen[len(p.candidates):]
 		choices = append(choices, best)
 	}
 	return choices, nil

@@ -64,7 +64,7 @@ func (a *assessment) propose(t Trial, i int) ([]proposal, error) {
 // transformations draws from distributions over the edges of an input. As in a derivation none costs more than the input,
 // and the most probable one is among those of a policy.
 func (a *assessment) transformations(input genotype.Genotype, i int, w Way, d [2]policy.Distribution) (proposal, error) {
-	p, err := derive.NewProposer(input, d[0], d[1], false)
+	p, err := derive.NewProposer(input, d[0], d[1], false, derive.Budget{})
 	if err != nil {
 		return proposal{}, err
 	}

@@ -231,12 +231,8 @@ func estimated(e compare.Estimate, points bool) string {
 }
 
 // plotComparison draws accuracy against multiply-adds into the folder, as far as there are any.
-func (p *program) plotComparison(c *cobra.Command, folder string, r compare.Report, s compare.Settings) (err error) {
-	plot := draw.Plot{
-		Title: "Accuracy and cost", Rest: fmt.Sprintf("%d epochs, %d channels, %d cells, means of %d seeds",
-			s.Training.Epochs, s.Training.Size.Channels, s.Training.Size.Layers, len(s.Seeds)),
-		XName: "million multiply-adds", YName: "test accuracy in %, with 95 % intervals over seeds",
-	}
+func (p *program) plotComparison(c *cobra.Command, folder string, r compare.Report, s compare.Settings) error {
+	var points []draw.Point
 	for _, row := range r.Rows {
 		if row.Accuracy.N == 0 {
 			continue
@@ -246,16 +242,17 @@ func (p *program) plotComparison(c *cobra.Command, folder string, r compare.Repo
 		if row.Accuracy.N > 1 {
 			point.Low, point.High = math.Max(0, 100*row.Accuracy.Low), math.Min(100, 100*row.Accuracy.High)
 		}
-		plot.Points = append(plot.Points, point)
+		points = append(points, point)
 	}
-	if len(plot.Points) == 0 {
+	if len(points) == 0 {
 		return nil
 	}
-	painter, err := newPainter()
-	if err != nil {
-		return err
+	chart := draw.Chart{
+		Title: fmt.Sprintf("Accuracy and cost: %d epochs, %d channels, %d cells, means of %d seeds",
+			s.Training.Epochs, s.Training.Size.Channels, s.Training.Size.Layers, len(s.Seeds)),
+		X: "million multiply-adds", Y: "test accuracy in %, with 95 % intervals over seeds",
+		Series: []draw.Series{{Points: points, Marks: true}},
 	}
-	defer func() { err = errors.Join(err, painter.Close()) }()
-	_, err = painter.SavePlot(context.WithoutCancel(c.Context()), folder, "accuracy", plot, []draw.Format{draw.SVG})
+	_, err := draw.SaveChart(context.WithoutCancel(c.Context()), folder, "accuracy", chart, []draw.Format{draw.SVG})
 	return err
 }

@@ -32,6 +32,7 @@ type deriveSettings struct {
 	dataFlags
 	deviceFlags
 	modelSettings
+	budgetSettings
 	architectures                   []string
 	random                          int
 	candidates, images              int
@@ -52,13 +53,15 @@ func (p *program) deriveCommand() *cobra.Command {
 		Short: "Turn architectures into more accurate ones that cost no more",
 		Long: `Turn architectures into ones that are at least as accurate and cost no more: draw transformations of both cells from the
 policy of a checkpoint, evaluate each with the supernet's shared weights on images held out of its training, and keep the
-most accurate. Print both genotypes, accuracies and costs, and what the policy said of every edge, and draw all four cells.
+most accurate. With --max-madds, --max-parameters, --max-latency or --pareto, 200 are drawn, towards what is asked for, and
+raced on growing subsets of the images; costs are those of networks of 36 channels and 20 cells. Print both genotypes, accuracies and costs, and what the policy said of every edge, and draw all four cells.
 
 The accuracies are those of shared weights: they compare architectures, and are far below what a network trained from
 scratch reaches. Without --model-path the shipped checkpoint for that many nodes is taken, and without --data the embedded
 sample of real images, so that neither a network nor a disk is needed. The shipped checkpoints know CIFAR-10's classes alone:
 for images of other classes they give the policy's most probable transformation, without accuracies.`,
 		Example: `  nat derive DARTS
+  nat derive VGG --max-madds 270M --pareto
   nat derive train.log --n-archs 30 --data ~/cifar-10
   nat derive --arch ENAS --model-path runs/search-1 --no-eval --json`,
 		ValidArgsFunction: completeArchitecture,
@@ -71,6 +74,12 @@ for images of other classes they give the policy's most probable transformation,
 			return usagef(c, "name an architecture, as in %s DARTS; nat genotypes lists the published ones", c.CommandPath())
 		}
 		s.imagesGiven = c.Flags().Changed("images")
+		if err := exclusive(c, "pareto", "no-eval"); err != nil {
+			return err
+		}
+		if s.given() && !c.Flags().Changed("n-archs") {
+			s.candidates = racedCandidates
+		}
 		if s.selectOn == selectTest && !c.Flags().Changed("with-mode") {
 			s.withMode = false // published numbers were chosen among draws alone
 		}
@@ -91,6 +100,7 @@ func (s *deriveSettings) define(flags *pflag.FlagSet) {
 	flags.BoolVar(&s.allowCostlier, "allow-costlier", false, "accept transformations that cost more than the input")
 	flags.BoolVar(&s.noEval, "no-eval", false, "evaluate nothing: take the most probable transformation that costs no more")
 	seedFlag(flags, &s.seed)
+	s.budgetSettings.define(flags)
 	s.defineOffline(flags)
 	batchSizeFlag(flags, &s.batchSize)
 	s.deviceFlags.define(flags)
@@ -129,6 +139,7 @@ func (p *program) derive(ctx context.Context, s deriveSettings) error {
 		return err
 	}
 	defer device.Close()
+	var missed error // budgets that can't be met
 	images := imagesOf{program: p, set: set, settings: s}
 	for i, d := range all {
 		selection, test, err := images.of(d.model)
@@ -143,17 +154,18 @@ func (p *program) derive(ctx context.Context, s deriveSettings) error {
 		if err := p.printDerivation(r, d.model, s, i == 0); err != nil {
 			return err
 		}
-		if err := sketch.cells(ctx, r); err != nil {
+		if err := errors.Join(sketch.cells(ctx, r), sketch.front(ctx, r)); err != nil {
 			return err
 		}
+		missed = errors.Join(missed, unmet(r, s.Budget))
 	}
-	return nil
+	return missed
 }
 
 func (s deriveSettings) options(selection, test *dataset.Images) derive.Options {
 	return derive.Options{
 		Candidates: s.candidates, WithMode: s.withMode, AllowCostlier: s.allowCostlier, Seed: s.seed,
-		Selection: selection, Test: test, BatchSize: s.batchSize,
+		Selection: selection, Test: test, BatchSize: s.batchSize, Budget: s.Budget, Front: s.pareto,
 	}
 }
 

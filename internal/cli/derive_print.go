@@ -11,14 +11,17 @@ import (
 
 // derivedResult is the JSON of nat derive, of one architecture.
 type derivedResult struct {
-	Input      derivedArchitecture `json:"input"`
-	Output     derivedArchitecture `json:"output"`
-	Images     int                 `json:"images,omitempty"`      // to choose on; as many, or all, to test on
-	SelectedOn string              `json:"selected_on,omitempty"` // which images those are
-	Policy     derivedPolicy       `json:"policy"`
-	StandIns   map[string]string   `json:"stand_ins"` // of primitives that the supernet doesn't have, by name
-	Checkpoint string              `json:"checkpoint"`
-	Seed       uint64              `json:"seed"`
+	Input      derivedArchitecture   `json:"input"`
+	Output     derivedArchitecture   `json:"output"`
+	Images     int                   `json:"images,omitempty"`      // to choose on; as many, or all, to test on
+	SelectedOn string                `json:"selected_on,omitempty"` // which images those are
+	Policy     derivedPolicy         `json:"policy"`
+	StandIns   map[string]string     `json:"stand_ins"` // of primitives that the supernet doesn't have, by name
+	Budget     *derivedBudget        `json:"budget,omitempty"`
+	Raced      int                   `json:"raced,omitempty"` // candidates for a budget or a front
+	Front      []derivedArchitecture `json:"front,omitempty"` // by multiply-adds
+	Checkpoint string                `json:"checkpoint"`
+	Seed       uint64                `json:"seed"`
 }
 
 type derivedArchitecture struct {
@@ -28,6 +31,7 @@ type derivedArchitecture struct {
 	TestAccuracy      *float64 `json:"test_accuracy,omitempty"`
 	Parameters        int      `json:"parameters"`
 	MAdds             int      `json:"madds"`
+	Latency           float64  `json:"latency_ms,omitempty"`
 	WithoutParameters []string `json:"cells_without_parameters"`
 }
 
@@ -49,7 +53,7 @@ func newDerivedResult(r derive.Result, m *model.Model, s deriveSettings) derived
 	result := derivedResult{
 		Input: newDerivedArchitecture(r.Input), Output: newDerivedArchitecture(r.Output), Images: r.Input.Selection.Images,
 		Policy: derivedPolicy{newDerivedEdges(r.Normal), newDerivedEdges(r.Reduce)}, StandIns: map[string]string{},
-		Checkpoint: m.Source, Seed: s.seed,
+		Budget: newDerivedBudget(r, s.Budget), Raced: r.Raced, Front: derivedFront(r), Checkpoint: m.Source, Seed: s.seed,
 	}
 	if !s.noEval {
 		result.SelectedOn = s.selectOn
@@ -62,7 +66,7 @@ func newDerivedResult(r derive.Result, m *model.Model, s deriveSettings) derived
 
 func newDerivedArchitecture(a derive.Architecture) derivedArchitecture {
 	return derivedArchitecture{
-		a.Name, a.String(), share(a.Selection), share(a.Test), a.Cost.Parameters, a.Cost.MAdds,
+		a.Name, a.String(), share(a.Selection), share(a.Test), a.Cost.Parameters, a.Cost.MAdds, inMilliseconds(a.Latency),
 		append([]string{}, a.WithoutParameters...),
 	}
 }
@@ -115,6 +119,9 @@ func (p *program) printDerivation(r derive.Result, m *model.Model, s deriveSetti
 		p.print("%s\n", remark)
 	}
 	p.print("\n")
+	if len(r.Front) > 0 {
+		p.printFront(r)
+	}
 	p.printChoices(r)
 	return p.stdout.err // the next architecture would be derived in vain
 }
@@ -134,6 +141,13 @@ func (p *program) printComparison(architectures []derive.Architecture) {
 	if architectures[0].Selection.Images == 0 {
 		rows = [][]string{header, parameters, madds}
 	}
+	if architectures[0].Latency > 0 {
+		latency := []string{"time an image"}
+		for _, a := range architectures {
+			latency = append(latency, milliseconds(a.Latency))
+		}
+		rows = append(rows, latency)
+	}
 	p.printTable(rows)
 }
 
@@ -149,7 +163,12 @@ func percent(a derive.Accuracy) string {
 // remarks says what the numbers are, and what to mind about them.
 func remarks(r derive.Result, architectures []derive.Architecture, s deriveSettings) []string {
 	all := []string{measurement(r, s), "Costs are those of networks of 36 channels and 20 cells for CIFAR-10."}
-	if len(architectures) == 1 {
+	if r.Raced > 0 && !s.noEval {
+		all = append(all, fmt.Sprintf("Of %d candidates these were the best on parts of the selection images.", r.Raced))
+	}
+	if r.Unmet != nil {
+		all = append(all, fmt.Sprintf("The budget of %s is not met: this is the closest that was found.", describeBudget(s.Budget)))
+	} else if len(architectures) == 1 {
 		all = append(all, fmt.Sprintf("No better transformation was found: %s stays as it is.", r.Input.Name))
 	}
 	if len(r.StandIns) > 0 {
@@ -173,6 +192,8 @@ func measurement(r derive.Result, s deriveSettings) string {
 	switch {
 	case s.noEval && s.allowCostlier:
 		return "Nothing was evaluated: this is the most probable transformation."
+	case s.noEval && r.Unmet == nil && s.Budget != derive.Budget{}:
+		return "Nothing was evaluated: this is the most probable transformation within the budget."
 	case s.noEval:
 		return "Nothing was evaluated: this is the most probable transformation that costs no more."
 	case s.selectOn == selectTest:

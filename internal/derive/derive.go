@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"time"
 
 	"nat/internal/dataset"
 	"nat/internal/genotype"
@@ -24,12 +26,14 @@ type Options struct {
 	Candidates    int    // how many transformations are considered (published: n_archs)
 	WithMode      bool   // the most probable one is among them
 	AllowCostlier bool   // they may cost more than the input
+	Budget        Budget // what the output may cost
+	Front         bool   // candidates are spread over all costs, and the front of accuracy and multiply-adds is returned
 	Seed          uint64 // of what is drawn
 	// Selection are the images to choose on; without them nothing is evaluated, and the most probable transformation is
 	// returned. Test are those on which the input and the chosen one are reported, if any; they may be the same images.
 	Selection, Test *dataset.Images
 	BatchSize       int // batches are normalised with their own statistics, so it is part of the result
-	// Progress, where set, is told how many of the evaluations of a batch are done.
+	// Progress, where set, is told how many of the images, each counted once for every architecture, are done.
 	Progress func(done, total int)
 }
 
@@ -38,14 +42,19 @@ type Result struct {
 	Input, Output  Architecture
 	Normal, Reduce []Choice // by edge of the cells
 	StandIns       []StandIn
-	Evaluated      int // different architectures that were evaluated, the input included
+	Evaluated      int // different architectures that were evaluated on all images, the input included
+	Raced          int // candidates of which these were the best on some of the images; 0 without a budget or front
+	// Front are those evaluated that are more accurate than all cheaper ones, by multiply-adds; Behind are the others.
+	Front, Behind []Architecture
+	Unmet         *Unmet // where no transformation stays within the budget: the output is the closest then
 }
 
 // Architecture is the input or the output, with what is known of it.
 type Architecture struct {
 	genotype.Genotype
-	Cost            network.Cost // as a network of its own, of the published size for CIFAR-10
-	Selection, Test Accuracy     // with shared weights; of no images where it wasn't measured
+	Cost            network.Cost  // as a network of its own, of the published size for CIFAR-10
+	Selection, Test Accuracy      // with shared weights; of no images where it wasn't measured
+	Latency         time.Duration // of one image, as that network; 0 where it wasn't measured
 	// WithoutParameters names those of its cells, "normal" and "reduce", whose operations have nothing to learn.
 	WithoutParameters []string
 }
@@ -77,7 +86,10 @@ func Derive(ctx context.Context, d *graph.Device, m *model.Model, input genotype
 		return Result{}, err
 	}
 	choose := t.evaluated
-	if o.Selection == nil {
+	switch {
+	case o.Front || o.Budget != Budget{}:
+		choose = t.sought
+	case o.Selection == nil:
 		choose = t.unevaluated
 	}
 	r, err := choose(ctx)
@@ -112,48 +124,79 @@ func (t *derivation) prepare(input genotype.Genotype) error {
 	if err != nil {
 		return err
 	}
-	t.Proposer, err = NewProposer(input, normal, reduce, t.options.AllowCostlier)
+	t.Proposer, err = NewProposer(input, normal, reduce, t.options.AllowCostlier, t.options.Budget)
 	return err
 }
 
 // unevaluated returns the most probable transformation.
-func (t *derivation) unevaluated(context.Context) (Result, error) {
+func (t *derivation) unevaluated(ctx context.Context) (Result, error) {
 	best, ok := t.mostProbable()
 	if !ok {
 		return Result{}, errCutOff
 	}
-	input, err := t.describe(t.input)
+	input, err := t.describe(ctx, t.input)
 	if err != nil {
 		return Result{}, err
 	}
-	output, err := t.describe(best)
+	output, err := t.describe(ctx, best)
 	return Result{Input: input, Output: output}, err
 }
 
-// evaluated returns the best of the candidates, and reports it and the input on the test images.
-func (t *derivation) evaluated(ctx context.Context) (r Result, err error) {
-	all := append([]genotype.Genotype{t.input}, t.candidates()...)
-	r.Evaluated = t.expect(all)
-	accuracies, err := t.judge.accuracies(ctx, all, t.options.Selection)
+// evaluated returns the best of the candidates.
+func (t *derivation) evaluated(ctx context.Context) (Result, error) {
+	candidates := t.candidates()
+	all, err := t.describeAll(ctx, candidates)
+	if err != nil {
+		return Result{}, err
+	}
+	different, _ := distinct(append(candidates, t.input))
+	t.expect(len(different)*t.options.Selection.Len() + min(len(different), 2)*t.options.testImages())
+	return t.compare(ctx, all)
+}
+
+// testImages returns how many images there are to run besides those to choose on.
+func (o Options) testImages() int {
+	if o.Test == nil || o.Test == o.Selection {
+		return 0
+	}
+	return o.Test.Len()
+}
+
+// compare evaluates the input and candidates, and returns the best that may be returned, or the first candidate if none
+// may. It is reported, as the input is, on the test images.
+func (t *derivation) compare(ctx context.Context, candidates []Architecture) (r Result, err error) {
+	if r.Input, err = t.describe(ctx, t.input); err != nil {
+		return r, err
+	}
+	all := append([]Architecture{r.Input}, candidates...)
+	var genotypes []genotype.Genotype
+	for _, a := range all {
+		genotypes = append(genotypes, a.Genotype)
+	}
+	measured, err := t.judge.Measure(ctx, genotypes, t.options.Selection)
 	if err != nil {
 		return r, err
 	}
+	different, _ := distinct(genotypes)
+	r.Evaluated = len(different)
 	best := -1
-	described := make([]Architecture, len(all))
-	for i, g := range all {
-		if described[i], err = t.describe(g); err != nil {
-			return r, err
-		}
-		described[i].Selection = accuracies[i]
-		if dependsOnInput(g) && (best < 0 || described[i].better(described[best])) {
+	for i := range all {
+		all[i].Selection = measured[i].Accuracy()
+		if t.allowed(all[i]) && (best < 0 || all[i].better(all[best])) {
 			best = i
 		}
 	}
-	if best < 0 {
+	if best < 0 && !dependsOnInput(all[1].Genotype) {
 		return r, errCutOff
 	}
-	r.Input, r.Output = described[0], described[best]
-	return r, t.judge.report(ctx, &r, t.options)
+	r.Input, r.Output = all[0], all[max(best, 0)]
+	if best < 0 {
+		r.Output = all[1]
+	}
+	if t.options.Front {
+		r.Front, r.Behind = front(slices.DeleteFunc(all, func(a Architecture) bool { return !t.allowed(a) }))
+	}
+	return r, t.report(ctx, &r)
 }
 
 // candidates returns the transformations among which one is chosen.
@@ -171,10 +214,17 @@ func (a Architecture) better(b Architecture) bool {
 	return a.Cost.MAdds < b.Cost.MAdds
 }
 
-// describe counts the cost of the input or of one of its transformations.
-func (t *derivation) describe(g genotype.Genotype) (Architecture, error) {
-	cost, err := costOf(g)
-	a := Architecture{Genotype: g, Cost: cost}
+// describe counts the cost of the input or of one of its transformations, and measures its latency where that matters.
+func (t *derivation) describe(ctx context.Context, g genotype.Genotype) (a Architecture, err error) {
+	a.Genotype = g
+	if a.Cost, err = costOf(g); err != nil {
+		return a, err
+	}
+	if t.options.Budget.Latency > 0 {
+		if a.Latency, err = network.Latency(ctx, t.device, g, network.CIFAR10()); err != nil {
+			return a, err
+		}
+	}
 	for _, c := range []struct {
 		kind   string
 		cell   genotype.Cell
@@ -184,7 +234,18 @@ func (t *derivation) describe(g genotype.Genotype) (Architecture, error) {
 			a.WithoutParameters = append(a.WithoutParameters, c.kind)
 		}
 	}
-	return a, err
+	return a, nil
+}
+
+func (t *derivation) describeAll(ctx context.Context, all []genotype.Genotype) ([]Architecture, error) {
+	described := make([]Architecture, len(all))
+	for i, g := range all {
+		var err error
+		if described[i], err = t.describe(ctx, g); err != nil {
+			return nil, err
+		}
+	}
+	return described, nil
 }
 
 // hasParameters tells whether any operation of a cell has weights.

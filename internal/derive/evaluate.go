@@ -35,7 +35,7 @@ type Judge struct {
 	supernet  *supernet.Supernet
 	device    *graph.Device
 	batchSize int
-	measured  func() // where set, is called for every architecture that has been run on a batch
+	measured  func(images int) // where set, is called for every architecture that has been run on that many
 }
 
 // NewJudge returns a judge with a model's supernet, which must be for images as those are; nil ones don't count.
@@ -65,11 +65,27 @@ func NewJudge(d *graph.Device, m *model.Model, batchSize int, images ...*dataset
 // together is how many architectures are run in one graph, which computes once what they have in common.
 const together = 8
 
-// Hits returns by architecture and image which images are classified right. Architectures that are the same to the
-// supernet are run once.
-func (j *Judge) Hits(ctx context.Context, all []genotype.Genotype, images *dataset.Images) ([][]bool, error) {
+// Measurement is what was seen of an architecture, by image.
+type Measurement struct {
+	Hits   []bool    // it is classified right
+	Losses []float64 // cross-entropy
+}
+
+// Accuracy counts the hits.
+func (m Measurement) Accuracy() Accuracy {
+	a := Accuracy{Images: len(m.Hits)}
+	for _, hit := range m.Hits {
+		if hit {
+			a.Correct++
+		}
+	}
+	return a
+}
+
+// Measure runs architectures on images. Those that are the same to the supernet are run once.
+func (j *Judge) Measure(ctx context.Context, all []genotype.Genotype, images *dataset.Images) ([]Measurement, error) {
 	different, place := distinct(all)
-	hits := make([][]bool, len(different))
+	seen := make([]Measurement, len(different))
 	loader := dataset.NewLoader(images, dataset.LoaderOptions{BatchSize: j.batchSize})
 	for _, batch := range loader.Epoch(ctx, 0, 0) {
 		for first := 0; first < len(different); first += together {
@@ -82,9 +98,10 @@ func (j *Judge) Hits(ctx context.Context, all []genotype.Genotype, images *datas
 				return nil, err
 			}
 			for i, r := range results {
-				hits[first+i] = append(hits[first+i], r.Hits(batch.Labels)...)
+				m := &seen[first+i]
+				m.Hits, m.Losses = append(m.Hits, r.Hits(batch.Labels)...), append(m.Losses, r.Losses(batch.Labels)...)
 				if j.measured != nil {
-					j.measured()
+					j.measured(r.Images)
 				}
 			}
 		}
@@ -92,73 +109,39 @@ func (j *Judge) Hits(ctx context.Context, all []genotype.Genotype, images *datas
 	if err := loader.Err(); err != nil {
 		return nil, err
 	}
-	byArchitecture := make([][]bool, len(all))
+	measurements := make([]Measurement, len(all))
 	for i := range all {
-		byArchitecture[i] = hits[place[i]]
+		measurements[i] = seen[place[i]]
 	}
-	return byArchitecture, ctx.Err()
+	return measurements, ctx.Err()
 }
 
-// batches returns how many batches images are run in.
-func (j *Judge) batches(m *dataset.Images) int { return (m.Len() + j.batchSize - 1) / j.batchSize }
-
-// accuracies counts what Hits returns.
-func (j *Judge) accuracies(ctx context.Context, all []genotype.Genotype, images *dataset.Images) ([]Accuracy, error) {
-	hits, err := j.Hits(ctx, all, images)
-	if err != nil {
-		return nil, err
+// expect has the judge report to the options' Progress, until so many images have been run.
+func (t *derivation) expect(images int) {
+	if t.options.Progress == nil {
+		return
 	}
-	accuracies := make([]Accuracy, len(all))
-	for i, h := range hits {
-		accuracies[i] = CountHits(h)
+	done := 0
+	t.judge.measured = func(n int) {
+		done += n
+		t.options.Progress(min(done, images), images)
 	}
-	return accuracies, nil
-}
-
-// CountHits returns the accuracy of which hits are the images.
-func CountHits(hits []bool) Accuracy {
-	a := Accuracy{Images: len(hits)}
-	for _, right := range hits {
-		if right {
-			a.Correct++
-		}
-	}
-	return a
-}
-
-// expect returns how many different architectures there are among the candidates, of which up to two will be run on the
-// test images afterwards, and has the judge report on all that to the options' Progress.
-func (t *derivation) expect(candidates []genotype.Genotype) (different int) {
-	o := t.options
-	all, _ := distinct(candidates)
-	total := len(all) * t.judge.batches(o.Selection)
-	if o.Test != nil && o.Test != o.Selection {
-		total += min(len(all), 2) * t.judge.batches(o.Test)
-	}
-	if o.Progress != nil {
-		done := 0
-		t.judge.measured = func() {
-			done++
-			o.Progress(done, total)
-		}
-	}
-	return len(all)
 }
 
 // report fills in the accuracies of input and output on the test images.
-func (j *Judge) report(ctx context.Context, r *Result, o Options) error {
-	switch o.Test {
+func (t *derivation) report(ctx context.Context, r *Result) error {
+	switch t.options.Test {
 	case nil:
 		return nil
-	case o.Selection:
+	case t.options.Selection:
 		r.Input.Test, r.Output.Test = r.Input.Selection, r.Output.Selection
 		return nil
 	}
-	tests, err := j.accuracies(ctx, []genotype.Genotype{r.Input.Genotype, r.Output.Genotype}, o.Test)
+	tests, err := t.judge.Measure(ctx, []genotype.Genotype{r.Input.Genotype, r.Output.Genotype}, t.options.Test)
 	if err != nil {
 		return err
 	}
-	r.Input.Test, r.Output.Test = tests[0], tests[1]
+	r.Input.Test, r.Output.Test = tests[0].Accuracy(), tests[1].Accuracy()
 	return nil
 }
 

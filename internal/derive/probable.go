@@ -3,6 +3,7 @@ package derive
 import (
 	"container/heap"
 	"math"
+	"slices"
 
 	"nat/internal/genotype"
 	"nat/internal/network"
@@ -16,6 +17,7 @@ const maxPartials = 200_000
 // option is what an edge may become.
 type option struct {
 	op             primitive.ID
+	place          int // among what is allowed
 	logProbability float64
 	cost           network.Cost // more than the input's
 }
@@ -42,7 +44,12 @@ type state struct {
 // mostProbable returns the most probable of the acceptable transformations, or false if there is none. It goes through
 // partial transformations from the most promising on (A*): the first complete one is the most probable.
 func (p *Proposer) mostProbable() (genotype.Genotype, bool) {
-	s := p.newSearch()
+	return p.best(p.edgeOptions())
+}
+
+// best returns the acceptable transformation with the largest sum of the options' log-probabilities.
+func (p *Proposer) best(options [][]option) (genotype.Genotype, bool) {
+	s := p.newSearch(options)
 	open := &partials{{bound: s.best[0], fed: newReach()}}
 	seen := map[state]bool{}
 	for found := 1; open.Len() > 0 && found < maxPartials; {
@@ -76,17 +83,12 @@ type probableSearch struct {
 	more    network.Cost // what may be added to the input's
 }
 
-func (p *Proposer) newSearch() *probableSearch {
+func (p *Proposer) newSearch(options [][]option) *probableSearch {
 	s := &probableSearch{
-		cells: [2]genotype.Cell{p.input.Normal, p.input.Reduce},
-		more:  network.Cost{Parameters: p.limit.Parameters - p.cost.Parameters, MAdds: p.limit.MAdds - p.cost.MAdds},
-	}
-	for i, c := range s.cells {
-		d := [2]policy.Distribution{p.normal, p.reduce}[i]
-		for e := range c.Edges {
-			s.edges = append(s.edges, c.Edges[e])
-			s.options = append(s.options, p.optionsOf(i == 1, e, d[e]))
-		}
+		edges:   slices.Concat(p.input.Normal.Edges, p.input.Reduce.Edges),
+		options: options,
+		cells:   [2]genotype.Cell{p.input.Normal, p.input.Reduce},
+		more:    network.Cost{Parameters: p.limit.Parameters - p.cost.Parameters, MAdds: p.limit.MAdds - p.cost.MAdds},
 	}
 	n := len(s.edges)
 	s.best, s.least = make([]float64, n+1), make([]network.Cost, n+1)
@@ -101,23 +103,28 @@ func (p *Proposer) newSearch() *probableSearch {
 	return s
 }
 
+// edgeOptions returns what every edge may become, those of the normal cell before those of the reduce cell.
+func (p *Proposer) edgeOptions() [][]option {
+	var all [][]option
+	for i, d := range []policy.Distribution{p.normal, p.reduce} {
+		for e := range d {
+			all = append(all, p.optionsOf(i == 1, e, d[e]))
+		}
+	}
+	return all
+}
+
 // optionsOf returns what edge e of one of the cells may become. Costs are sums over edges, so what a change costs can be
 // seen by making it alone.
 func (p *Proposer) optionsOf(reduce bool, e int, c policy.Choice) []option {
 	var all []option
 	for i, op := range c.Allowed {
-		g := genotype.Genotype{Normal: p.input.Normal.Clone(), Reduce: p.input.Reduce.Clone()}
-		cell := g.Normal
-		if reduce {
-			cell = g.Reduce
-		}
-		cell.Edges[e].Op = op
-		cost, err := costOf(g)
+		cost, err := costOf(replaced(p.input, reduce, e, op))
 		if err != nil {
 			continue // a pool that doesn't fit there
 		}
 		more := network.Cost{Parameters: cost.Parameters - p.cost.Parameters, MAdds: cost.MAdds - p.cost.MAdds}
-		all = append(all, option{op, math.Log(c.P[i]), more})
+		all = append(all, option{op, i, math.Log(c.P[i]), more})
 	}
 	return all
 }

@@ -24,18 +24,6 @@ func preparedWith(t *testing.T, f fixture, g genotype.Genotype, o Options) *deri
 	return d
 }
 
-// likelihood returns the logarithm of the probability of becoming g.
-func (t *derivation) likelihood(g genotype.Genotype) float64 {
-	return t.normal.LogProbability(operations(g.Normal)) + t.reduce.LogProbability(operations(g.Reduce))
-}
-
-func operations(c genotype.Cell) (ops []primitive.ID) {
-	for _, e := range c.Edges {
-		ops = append(ops, e.Op)
-	}
-	return ops
-}
-
 // every calls visit for all transformations of the input.
 func (t *derivation) every(visit func(g genotype.Genotype)) {
 	edges := len(t.input.Normal.Edges)
@@ -76,12 +64,12 @@ func TestMostProbableIsTheBestOfAll(t *testing.T) {
 			best := math.Inf(-1)
 			d.every(func(g genotype.Genotype) {
 				if d.acceptable(g) {
-					best = max(best, d.likelihood(g))
+					best = max(best, d.logProbability(g))
 				}
 			})
 			got, ok := d.mostProbable()
-			if !ok || !d.acceptable(got) || math.Abs(d.likelihood(got)-best) > 1e-12 {
-				t.Errorf("%v, seed %d: %v with log-probability %g, the best has %g", edges, seed, got, d.likelihood(got), best)
+			if !ok || !d.acceptable(got) || math.Abs(d.logProbability(got)-best) > 1e-12 {
+				t.Errorf("%v, seed %d: %v with log-probability %g, the best has %g", edges, seed, got, d.logProbability(got), best)
 			}
 		}
 	}
@@ -104,7 +92,7 @@ func TestMostProbableIsTheModeWhereThatFits(t *testing.T) {
 				if !got.Equal(mode) {
 					t.Errorf("%d nodes: got %v, the mode is %v", nodes, got, mode)
 				}
-			case d.likelihood(got) >= d.likelihood(mode):
+			case d.logProbability(got) >= d.logProbability(mode):
 				t.Errorf("%d nodes: got %v, which is more probable than the mode %v", nodes, got, mode)
 			}
 		}

@@ -23,18 +23,20 @@ type Proposer struct {
 }
 
 // NewProposer returns a proposer that draws from distributions over the edges of an architecture's cells. Transformations
-// may cost as much as the input, or anything if that is allowed.
-func NewProposer(input genotype.Genotype, normal, reduce policy.Distribution, allowCostlier bool) (*Proposer, error) {
+// may cost as much as the input, or anything if that is allowed, and no more than a budget.
+func NewProposer(input genotype.Genotype, normal, reduce policy.Distribution, allowCostlier bool, b Budget) (*Proposer, error) {
 	cost, err := costOf(input)
 	if err != nil {
 		return nil, err
 	}
-	p := &Proposer{input: input, cost: cost, limit: cost, normal: normal, reduce: reduce}
+	limit := cost
 	if allowCostlier {
-		p.limit = network.Cost{Parameters: math.MaxInt, MAdds: math.MaxInt}
+		limit = noLimit()
 	}
-	return p, nil
+	return &Proposer{input: input, cost: cost, limit: b.lower(limit), normal: normal, reduce: reduce}, nil
 }
+
+func noLimit() network.Cost { return network.Cost{Parameters: math.MaxInt, MAdds: math.MaxInt} }
 
 // Candidates returns n transformations. If withMode, the first is the most probable one; candidate i is drawn from
 // stream(i), counted from 1, whatever the others are. One that can't be found counts as the input.
@@ -77,7 +79,20 @@ func (p *Proposer) transform(normal, reduce []primitive.ID) genotype.Genotype {
 	return g
 }
 
-// acceptable tells whether a transformation may be returned.
+// logProbability returns the logarithm of the probability that the input becomes g.
+func (p *Proposer) logProbability(g genotype.Genotype) float64 {
+	return p.normal.LogProbability(operations(g.Normal)) + p.reduce.LogProbability(operations(g.Reduce))
+}
+
+func operations(c genotype.Cell) []primitive.ID {
+	var ops []primitive.ID
+	for _, e := range c.Edges {
+		ops = append(ops, e.Op)
+	}
+	return ops
+}
+
+// acceptable tells whether a transformation may be returned, but for its latency.
 func (p *Proposer) acceptable(g genotype.Genotype) bool {
 	if !dependsOnInput(g) {
 		return false

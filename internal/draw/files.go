@@ -55,9 +55,15 @@ func saveKinds(
 	return paths, nil
 }
 
-// save writes the drawing into the folder once for each format. Each file is whole or absent; where one fails, those
-// before it stay and are returned.
 func (d *Drawing) save(ctx context.Context, folder, base string, formats []Format) ([]string, error) {
+	return saveFiles(ctx, folder, base, formats, d.Write)
+}
+
+// saveFiles has write write into the folder once for each format. Each file is whole or absent; where one fails, those
+// before it stay and are returned.
+func saveFiles(
+	ctx context.Context, folder, base string, formats []Format, write func(w io.Writer, f Format) error,
+) ([]string, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder for drawings: %w", err)
 	}
@@ -67,7 +73,7 @@ func (d *Drawing) save(ctx context.Context, folder, base string, formats []Forma
 			return paths, err
 		}
 		path := filepath.Join(folder, base+"."+string(f))
-		if err := atomicfile.Write(path, func(w io.Writer) error { return d.Write(w, f) }); err != nil {
+		if err := atomicfile.Write(path, func(w io.Writer) error { return write(w, f) }); err != nil {
 			return paths, fmt.Errorf("writing the drawing %s (choose a folder that you may write to): %w", path, err)
 		}
 		paths = append(paths, path)

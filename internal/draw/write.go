@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image/png"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -95,7 +96,6 @@ func (p *page) writeSVG(w io.Writer) error {
 	return r.Close()
 }
 
-// writePDF sets the date of creation, the only thing that changes from one writing to the next, to a fixed one.
 func (p *page) writePDF(w io.Writer) error {
 	var b bytes.Buffer
 	r := pdf.New(&b, p.canvas.W, p.canvas.H, nil)
@@ -103,11 +103,11 @@ func (p *page) writePDF(w io.Writer) error {
 	if err := r.Close(); err != nil {
 		return err
 	}
-	const key, digits = "/CreationDate(D:", "20200101000000"
-	file := b.Bytes()
-	if at := bytes.Index(file, []byte(key)); at >= 0 {
-		copy(file[at+len(key):], digits)
-	}
-	_, err := w.Write(file)
+	_, err := w.Write(fixDate(b.Bytes()))
 	return err
+}
+
+// fixDate sets the date of creation of a PDF file, the only thing that changes from one writing to the next, to a fixed one.
+func fixDate(file []byte) []byte {
+	return regexp.MustCompile(`(Date ?\(D:)\d{14}`).ReplaceAll(file, []byte("${1}20200101000000"))
 }

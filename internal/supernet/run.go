@@ -2,6 +2,7 @@ package supernet
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"nat/internal/dataset"
@@ -24,10 +25,30 @@ func (r Result) Accuracy() float64 { return float64(r.Correct) / float64(r.Image
 func (r Result) Hits(labels []int32) []bool {
 	hits := make([]bool, r.Images)
 	for i := range hits {
-		logits := r.Logits[i*len(r.Logits)/r.Images:][:len(r.Logits)/r.Images]
+		logits := r.of(i)
 		hits[i] = slices.Index(logits, slices.Max(logits)) == int(labels[i])
 	}
 	return hits
+}
+
+// Losses returns the cross-entropy of every image.
+func (r Result) Losses(labels []int32) []float64 {
+	losses := make([]float64, r.Images)
+	for i := range losses {
+		logits := r.of(i)
+		highest, total := float64(slices.Max(logits)), 0.0
+		for _, x := range logits {
+			total += math.Exp(float64(x) - highest)
+		}
+		losses[i] = math.Log(total) + highest - float64(logits[labels[i]])
+	}
+	return losses
+}
+
+// of returns the logits of an image.
+func (r Result) of(image int) []float32 {
+	classes := len(r.Logits) / r.Images
+	return r.Logits[image*classes:][:classes]
 }
 
 // Evaluate runs an architecture forward on a batch, normalising with the batch's statistics. Primitives outside the search
