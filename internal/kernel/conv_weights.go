@@ -4,11 +4,17 @@ package kernel
 const (
 	maxPartials   = 16
 	partialFloats = 1 << 22
+	partPixels    = 1024 // that a part should have
 )
 
-// parts returns how many parts of the batch the gradients by the weights are summed over.
+// parts returns how many parts of the batch the gradients by the weights are summed over: fewer where images are so small that
+// a part would have too few pixels.
 func (c *Conv) parts() int {
-	return min(c.N, maxPartials, max(2, partialFloats/(c.Co*c.group()*c.KH*c.KW)))
+	most := maxPartials
+	if c.N*c.OH*c.OW < maxPartials*partPixels {
+		most = minPieces
+	}
+	return min(c.N, most, max(2, partialFloats/(c.Co*c.group()*c.KH*c.KW)))
 }
 
 // byParts computes dk part by part, and dx of every image after having read it, unless there is no plan for that.
@@ -93,6 +99,10 @@ func (b *batch) inputs(s *Scratch, x input, first, channels, count int) []float3
 		return b.prepare(s, slotLayout, x.image(0), first, channels)
 	}
 	laid := s.Floats(slotLayout, channels*b.images*b.pitch)
+	if b.layout.unpadded() && x.direct() {
+		b.interleave(laid, x, first, channels, count)
+		return laid
+	}
 	for i := range count {
 		image := x.image(i)
 		for c := range channels {
@@ -103,6 +113,14 @@ func (b *batch) inputs(s *Scratch, x input, first, channels, count int) []float3
 	return laid
 }
 
+// interleave copies channels of count images so that those of a channel follow one another.
+func (b *batch) interleave(to []float32, x input, first, channels, count int) {
+	pixels := area{rows: count, cols: x.pixels, stepY: x.pixels, stepX: x.Stride}
+	for c := range channels {
+		b.set.lay(to[c*b.images*x.pixels:], x.Data[(first+c)*x.pixels:], pixels, columns{to: x.pixels, step: 1, relu: x.relu})
+	}
+}
+
 // gradients lays out channels of dy likewise, which is in memory as it is.
 func (b *batch) gradients(s *Scratch, dy input, first, channels, count int) gradients {
 	if b.images == 1 && b.rows == 1 {
@@ -111,6 +129,10 @@ func (b *batch) gradients(s *Scratch, dy input, first, channels, count int) grad
 	step := b.layout.cols
 	size := min(b.pitch, b.layout.rows*step) // of one image
 	g := gradients{s.Floats(slotResult, channels*b.images*size), b.images * size}
+	if b.rows == 1 && size == b.out.pixels {
+		b.interleave(g.dy, dy, first, channels, count)
+		return g
+	}
 	pixels := area{rows: b.rows, cols: step, stepY: step, stepX: b.rowStep}
 	for i := range count {
 		image := dy.image(i).data
@@ -148,12 +170,9 @@ func (b *batch) dots(sums []float32, g gradients, x []float32, count, images int
 func addParts(w *Workers, y, partial []float32) {
 	w.Run(chunks(len(y)), func(piece int, _ *Scratch) {
 		from, to := chunk(piece, len(y))
-		for i := from; i < to; i++ {
-			total := 0.0
-			for at := i; at < len(partial); at += len(y) {
-				total += float64(partial[at])
-			}
-			y[i] = float32(total)
+		copy(y[from:to], partial[from:to])
+		for at := len(y); at < len(partial); at += len(y) {
+			w.set.sum(y[from:to], y[from:to], partial[at+from:at+to])
 		}
 	})
 }

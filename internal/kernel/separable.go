@@ -23,7 +23,7 @@ func SeparableForward(w *Workers, y Target, moments []float32, x View, depthwise
 func SeparableBackward(
 	w *Workers, dx Target, dDepthwise, dPointwise []float32, dy, x View, depthwise, pointwise []float32, dw, pw Conv,
 ) {
-	parts := min(dw.N, maxPartials)
+	parts := pw.parts()
 	p := newSeparable(w, dw, pw, (dw.N+parts-1)/parts)
 	p.forward = dw.planForward(w, 0, depthwise, dw.Ci, false)
 	p.toBetween = p.pw.planBackward(w, 2, pointwise, p.pw.Ci, true)
