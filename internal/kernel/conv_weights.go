@@ -5,6 +5,7 @@ const (
 	maxPartials   = 16
 	partialFloats = 1 << 22
 	partPixels    = 1024 // that a part should have
+	longPixels    = 256  // that an image has if it is faster by itself, provided that it needn't be laid out
 )
 
 // parts returns how many parts of the batch the gradients by the weights are summed over: fewer where images are so small that
@@ -70,7 +71,7 @@ func (c *Conv) batch(w *Workers, number, most int) batch {
 	r := c.forward(w, number)
 	b := batch{correlation: r, images: 1, pitch: r.layout.size()}
 	b.window, b.windowed = c.windowOf(r)
-	if len(r.layout.phases) == 1 && !b.windowed {
+	if long := r.layout.unpadded() && b.pitch >= longPixels; len(r.layout.phases) == 1 && !b.windowed && !long {
 		b.images = min(most, max(1, r.set.dotPixels/b.pitch))
 	}
 	b.terms = r.terms(w, b.images*b.pitch)

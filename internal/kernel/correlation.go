@@ -227,6 +227,10 @@ func (r *correlation) prepare(s *Scratch, slot int, x source, first, count int) 
 		return x.data[first*size:][:count*size]
 	}
 	laid := s.Floats(slot, count*size)
+	if l.unpadded() && x.direct() { // all in one pass
+		r.set.rectify(laid, x.data[first*size:][:count*size])
+		return laid
+	}
 	for c := range count {
 		to := laid[c*size:][:size]
 		if l.unpadded() {
