@@ -174,25 +174,35 @@ func TestChoiceIsTheMostAccurate(t *testing.T) {
 
 func TestBootstrap(t *testing.T) {
 	all := func(x int8) [][]int8 { return [][]int8{{x, x, x}, {x, x, x}} }
-	if got, want := bootstrap(all(1), 1), (Interval{1, 1, 1}); got != want {
+	if got, want := bootstrap(all(1), 1), (Interval{1, 1, 1, 1, 1}); got != want {
 		t.Errorf("of ones: %+v", got)
 	}
-	// 100 architectures that agree on 100 images of which 60 gain: what the images happen to be is all that is uncertain, as
-	// in a binomial distribution, with a standard deviation of 0.049.
-	var agreeing [][]int8
-	for range 100 {
-		row := make([]int8, 100)
-		for j := range 60 {
-			row[j] = 1
+	// 100 architectures that agree on 100 images, of which 60 gain: what the images happen to be is all that is uncertain, as
+	// in a binomial distribution with a standard deviation of 0.049. The other way round, what the architectures happen to be.
+	var agreeing, differing [][]int8
+	for i := range 100 {
+		row, same := make([]int8, 100), make([]int8, 100)
+		for j := range 100 {
+			if j < 60 {
+				row[j] = 1
+			}
+			if i < 60 {
+				same[j] = 1
+			}
 		}
-		agreeing = append(agreeing, row)
+		agreeing, differing = append(agreeing, row), append(differing, same)
 	}
+	near := func(x, y float64) bool { return math.Abs(x-y) < 0.02 }
 	got := bootstrap(agreeing, 1)
-	if got.Mean != 0.6 || math.Abs(got.Low-0.504) > 0.02 || math.Abs(got.High-0.696) > 0.02 {
-		t.Errorf("got %+v, want 0.6 and about 0.504 to 0.696", got)
+	if got.Mean != 0.6 || !near(got.Low, 0.6) || !near(got.High, 0.6) || !near(got.WideLow, 0.504) || !near(got.WideHigh, 0.696) {
+		t.Errorf("with images that differ: %+v, want 0.6, and 0.504 to 0.696 with other images", got)
 	}
 	if bootstrap(agreeing, 1) != got || bootstrap(agreeing, 2) == got {
 		t.Error("the interval must follow from the seed")
+	}
+	got = bootstrap(differing, 1)
+	if got.Mean != 0.6 || !near(got.Low, 0.504) || !near(got.High, 0.696) || !near(got.WideLow, 0.504) || !near(got.WideHigh, 0.696) {
+		t.Errorf("with architectures that differ: %+v, want 0.504 to 0.696 both times", got)
 	}
 }
 

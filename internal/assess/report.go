@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"math/rand/v2"
 	"slices"
 
 	"nat/internal/genotype"
@@ -37,8 +38,9 @@ type Summary struct {
 // Skips is the part of those with another one that become skip_connect.
 type Changes struct{ Kept, Replaced, Dropped, Skips float64 }
 
-// Interval is a mean and its 95 % bootstrap interval.
-type Interval struct{ Mean, Low, High float64 }
+// Interval is a mean over architectures with 95 % bootstrap intervals: Low to High, where the architectures might have been
+// others, and WideLow to WideHigh, where the images that they were all measured on might have been others too.
+type Interval struct{ Mean, Low, High, WideLow, WideHigh float64 }
 
 // summarise averages over trials.
 func summarise(trials []Trial, seed uint64) Group {
@@ -112,38 +114,51 @@ func differences(trials []Trial, of func(Trial) (a, b []bool)) [][]int8 {
 // resamples is how often the bootstrap draws.
 const resamples = 1000
 
-// bootstrap returns the mean of the differences and its 95 % interval by percentiles. Architectures and images are both
-// drawn again, with replacement: all architectures are measured on the same images, so that what these images happen to be
-// moves all of them together.
+// bootstrap returns the mean of the differences and its intervals by percentiles. Rows, the architectures, are drawn again with
+// replacement, and for the wide interval columns too, the images: they move all architectures together.
 func bootstrap(d [][]int8, seed uint64) Interval {
 	rows, columns := len(d), len(d[0])
+	once := Interval{Mean: weighted(d, slices.Repeat([]int{1}, rows), slices.Repeat([]int{1}, columns))}
 	stream := random.New(seed, "bootstrap")
-	mean := func(rowWeights, columnWeights []int) float64 {
-		total := 0
-		for i, row := range d {
-			if rowWeights[i] == 0 {
-				continue
-			}
-			sum := 0
-			for j, x := range row {
-				sum += columnWeights[j] * int(x)
-			}
-			total += rowWeights[i] * sum
-		}
-		return float64(total) / float64(rows*columns)
-	}
-	draw := func(n int) []int {
-		weights := make([]int, n)
-		for range n {
-			weights[stream.IntN(n)]++
-		}
-		return weights
-	}
-	var means []float64
+	var means, wide []float64
 	for range resamples {
-		means = append(means, mean(draw(rows), draw(columns)))
+		w := multiplicities(stream, rows)
+		means = append(means, weighted(d, w, slices.Repeat([]int{1}, columns)))
+		wide = append(wide, weighted(d, w, multiplicities(stream, columns)))
 	}
-	slices.Sort(means)
+	once.Low, once.High = middle(means)
+	once.WideLow, once.WideHigh = middle(wide)
+	return once
+}
+
+// multiplicities returns how often each of n is among n that are drawn.
+func multiplicities(stream *rand.Rand, n int) []int {
+	times := make([]int, n)
+	for range n {
+		times[stream.IntN(n)]++
+	}
+	return times
+}
+
+// weighted returns the mean with rows and columns counted so many times.
+func weighted(d [][]int8, rows, columns []int) float64 {
+	total := 0
+	for i, row := range d {
+		if rows[i] == 0 {
+			continue
+		}
+		sum := 0
+		for j, x := range row {
+			sum += columns[j] * int(x)
+		}
+		total += rows[i] * sum
+	}
+	return float64(total) / float64(len(rows)*len(columns))
+}
+
+// middle returns where the middle 95 % of the resamples' means begin and end.
+func middle(means []float64) (low, high float64) {
 	const tail = resamples * 25 / 1000
-	return Interval{mean(slices.Repeat([]int{1}, rows), slices.Repeat([]int{1}, columns)), means[tail], means[resamples-1-tail]}
+	slices.Sort(means)
+	return means[tail], means[resamples-1-tail]
 }

@@ -36,7 +36,8 @@ measured on the second half, without falling back to the input: the best of seve
 gains whatever the policy. So are chosen, among as many: transformations of a policy of random weights, transitions drawn
 uniformly, and architectures drawn at random that cost no more; and besides, skip_connect on every edge.
 
-Accuracies are those of shared weights. Intervals are 95 % bootstrap intervals, over architectures and images.`,
+Accuracies are those of shared weights. Intervals are 95 % bootstrap intervals over architectures; a wider one says what would
+be with other images too.`,
 		Example: `  nat eval-policy --model-path runs/search-1 --data ~/cifar-10 --images 1024
   nat eval-policy --op-type loose-end --n-inputs 20 --json`,
 		Args: noArguments,
@@ -143,6 +144,8 @@ type policyWay struct {
 	Mean            float64  `json:"gain_mean"`
 	Low             float64  `json:"gain_low"`
 	High            float64  `json:"gain_high"`
+	WideLow         float64  `json:"gain_low_images"` // had the images been others too
+	WideHigh        float64  `json:"gain_high_images"`
 	Accuracy        float64  `json:"accuracy"`
 	MAddsRatio      float64  `json:"madds_ratio"`
 	ParametersRatio float64  `json:"parameters_ratio"`
@@ -159,6 +162,9 @@ type policyInterval struct {
 	Mean float64 `json:"mean"`
 	Low  float64 `json:"low"`
 	High float64 `json:"high"`
+	// had the images been others too
+	WideLow  float64 `json:"low_images"`
+	WideHigh float64 `json:"high_images"`
 }
 
 // policyArchitecture is what became of one published architecture.
@@ -200,7 +206,7 @@ func newPolicyResult(r assess.Report, m *model.Model, s evalPolicySettings) poli
 
 func newPolicyWay(w assess.Summary) policyWay {
 	way := policyWay{
-		Mean: w.Gain.Mean, Low: w.Gain.Low, High: w.Gain.High, Accuracy: w.Accuracy, MAddsRatio: w.MAdds, ParametersRatio: w.Parameters,
+		Mean: w.Gain.Mean, Low: w.Gain.Low, High: w.Gain.High, WideLow: w.Gain.WideLow, WideHigh: w.Gain.WideHigh, Accuracy: w.Accuracy, MAddsRatio: w.MAdds, ParametersRatio: w.Parameters,
 	}
 	if w.Entropy > 0 {
 		way.Entropy = &w.Entropy
@@ -209,7 +215,7 @@ func newPolicyWay(w assess.Summary) policyWay {
 		way.Kept, way.Replaced, way.Dropped, way.ToSkip = &c.Kept, &c.Replaced, &c.Dropped, &c.Skips
 	}
 	if w.Way != assess.Policy {
-		way.Behind = &policyInterval{w.Behind.Mean, w.Behind.Low, w.Behind.High}
+		way.Behind = &policyInterval{w.Behind.Mean, w.Behind.Low, w.Behind.High, w.Behind.WideLow, w.Behind.WideHigh}
 	}
 	return way
 }
@@ -239,8 +245,11 @@ func (p *program) printPolicy(r assess.Report, s evalPolicySettings) {
 	}
 	p.printTable(rows)
 	p.print("\nMeans over %d random architectures, with shared weights: each way's most accurate of %d on %d held-out images, measured on\n"+
-		"%d others, with 95 %% bootstrap intervals over architectures and images. Costs are relative to the input's.\n",
+		"%d others, with 95 %% bootstrap intervals over architectures. Costs are relative to the input's.\n",
 		s.inputs, s.candidates, r.ChoiceImages, r.GainImages)
+	first := r.Random.Ways[0].Gain
+	p.print("Had the images been others too, the policy's gain might be %+.2f to %+.2f points: --images makes that narrower.\n",
+		100*first.WideLow, 100*first.WideHigh)
 	if len(r.Published.Trials) == 0 {
 		return
 	}
