@@ -31,6 +31,7 @@ type Settings struct {
 	Repeat           int // how often all of the architectures are run
 	Threads          int
 	Kernels          string // the set of kernels, one of kernel.Sets; empty: the fastest
+	Card             string // the ID of a graphics card that computes; empty: the processor
 	Convolution      kernel.Algorithm
 	Operations       bool // time every operation too, which slows the steps a little
 }
@@ -41,7 +42,8 @@ type Report struct {
 	Operations      []Operation   // by step, the slowest first
 	Parameters      int           // of the supernet
 	Kernels         string        // the set of kernels
-	Limits          Limits        // measured before and after the steps, the better of both
+	Device          string        // what computed
+	Limits          Limits        // of the processor, measured before and after the steps, the better of both
 }
 
 // Operation is what one kind of operation took in a step. Several networks share what they have in common, so there may be
@@ -104,7 +106,7 @@ func Run(ctx context.Context, s Settings, progress func(done, total int)) (Repor
 		return Report{}, err
 	}
 	clear(b.operations)
-	r := Report{Kernels: b.device.Kernels(), Limits: limits(b.device.Workers())}
+	r := Report{Kernels: b.device.Kernels(), Device: b.device.Name(), Limits: limits(b.device.Workers())}
 	steps := s.Repeat * len(entries)
 	for done := range steps {
 		if err := ctx.Err(); err != nil {
@@ -128,6 +130,14 @@ func Run(ctx context.Context, s Settings, progress func(done, total int)) (Repor
 	return r, nil
 }
 
+// open returns the device to measure.
+func (s *Settings) open() (*graph.Device, error) {
+	if s.Card != "" {
+		return graph.OpenCard(s.Card, s.Threads)
+	}
+	return graph.NewCPUOf(s.Threads, s.Kernels, s.Convolution)
+}
+
 func newBenchmark(s Settings) (*benchmark, error) {
 	config := supernet.Default(supernet.FullyConcat)
 	config.Channels, config.Layers = s.Channels, s.Layers
@@ -136,7 +146,7 @@ func newBenchmark(s Settings) (*benchmark, error) {
 		return nil, err
 	}
 	net.Initialise(seed)
-	device, err := graph.NewCPUOf(s.Threads, s.Kernels, s.Convolution)
+	device, err := s.open()
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ type benchResult struct {
 	Layers      int              `json:"layers"`
 	Repeat      int              `json:"repeat"`
 	Kernels     string           `json:"kernels"`
+	Device      string           `json:"device"`
 	Convolution kernel.Algorithm `json:"convolution"`
 	PeakFLOPs   float64          `json:"peak_flops_per_s"`
 	PeakBytes   float64          `json:"peak_bytes_per_s"`
@@ -57,6 +58,7 @@ func thisMachine() machine {
 
 func (p *program) benchCommand() *cobra.Command {
 	var s bench.Settings
+	var device string
 	var json bool
 	c := &cobra.Command{
 		Use:   "bench",
@@ -75,9 +77,11 @@ for warming up. bench/ in the source has the same for PyTorch. Measure on a quie
 	flags.BoolVar(&s.Operations, "ops", false, "time every kind of operation too, and hold it against the machine's limits")
 	choice(flags, &s.Kernels, "kernels", bench.KernelSets()[0], "set of kernels", bench.KernelSets()...)
 	convolutionFlag(flags, &s.Convolution)
+	deviceFlag(flags, &device)
 	threadsFlag(flags, &s.Threads)
 	jsonFlag(flags, &json)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		s.Card, _ = cardOf(device)
 		bar := p.newProgress("timing", false)
 		r, err := bench.Run(c.Context(), s, func(done, total int) { bar.report(int64(done), int64(total)) })
 		bar.close()
@@ -98,7 +102,7 @@ func newBenchResult(r bench.Report, s bench.Settings) benchResult {
 	w, theta := r.Weights.Seconds(), r.Policy.Seconds()
 	result := benchResult{
 		float64(s.Batch) / w, float64(s.Batch) / theta, w, theta, thisMachine(),
-		s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Kernels, s.Convolution, r.Limits.FLOPs, r.Limits.Bytes, r.Parameters, nil,
+		s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Kernels, r.Device, s.Convolution, r.Limits.FLOPs, r.Limits.Bytes, r.Parameters, nil,
 	}
 	for _, o := range r.Operations {
 		result.Operations = append(result.Operations, benchOperation{
@@ -114,9 +118,9 @@ func (p *program) printBench(r benchResult) {
 		{"w", fmt.Sprintf("%.3f s", r.WeightsStep), fmt.Sprintf("%.1f", r.WeightsRate)},
 		{"theta", fmt.Sprintf("%.3f s", r.PolicyStep), fmt.Sprintf("%.1f", r.PolicyRate)},
 	})
-	p.print("\nMeans of %d steps with batches of %d, %d channels, %d layers; %d threads of %s (%s, %s), %s kernels, convolutions %s.\n",
-		8*r.Repeat, r.Batch, r.Channels, r.Layers, r.Threads, r.Machine.Processor, r.Machine.Platform, r.Machine.Go, r.Kernels, r.Convolution)
-	p.print("The most that the machine does with them: %.0f GFLOP/s in registers, %.1f GB/s from and to memory.\n",
+	p.print("\nMeans of %d steps with batches of %d, %d channels, %d layers; %s; %s (%s, %s), convolutions %s.\n",
+		8*r.Repeat, r.Batch, r.Channels, r.Layers, r.Device, r.Machine.Processor, r.Machine.Platform, r.Machine.Go, r.Convolution)
+	p.print("The most that the processor does: %.0f GFLOP/s in registers, %.1f GB/s from and to memory.\n",
 		r.PeakFLOPs/1e9, r.PeakBytes/1e9)
 	if len(r.Operations) == 0 {
 		return

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"nat/internal/gpu"
 	"nat/internal/graph"
 	"nat/internal/kernel"
 	"nat/internal/supernet"
@@ -18,18 +19,56 @@ const maxThreads = 1024
 
 // deviceFlags are the flags of commands that compute.
 type deviceFlags struct {
+	id          string
 	threads     int
 	convolution kernel.Algorithm
 }
 
 func (d *deviceFlags) define(flags *pflag.FlagSet) {
+	deviceFlag(flags, &d.id)
 	threadsFlag(flags, &d.threads)
 	convolutionFlag(flags, &d.convolution)
 }
 
 // device returns what the flags ask for.
 func (d *deviceFlags) device() (*graph.Device, error) {
+	if id, ok := cardOf(d.id); ok {
+		return graph.OpenCard(id, d.threads)
+	}
 	return graph.NewCPUOf(d.threads, "", d.convolution)
+}
+
+// The devices that are no ID of a card.
+const (
+	processorDevice = "cpu"
+	anyDevice       = "auto"
+)
+
+// deviceFlag defines --device, which means the same in every command that has it.
+func deviceFlag(flags *pflag.FlagSet, id *string) {
+	*id = processorDevice
+	read := func(text string) (string, error) {
+		if text == processorDevice || text == anyDevice {
+			return text, nil
+		}
+		if _, _, err := gpu.ParseID(text); err != nil {
+			return "", fmt.Errorf("give %s, %s, cuda, cuda:N, opencl or opencl:N, as nat devices lists them", processorDevice, anyDevice)
+		}
+		return text, nil
+	}
+	flags.Var(&setting[string]{id, read, "name", *id}, "device",
+		"what computes: cpu, auto for a graphics card if there is one, or one of nat devices, such as cuda:0")
+}
+
+// cardOf returns the ID of the card that a --device stands for, and false for the processor.
+func cardOf(device string) (id string, ok bool) {
+	switch device {
+	case processorDevice:
+		return "", false
+	case anyDevice:
+		return gpu.Best()
+	}
+	return device, true
 }
 
 // convolutionFlag defines --convolution, which means the same in every command that has it.

@@ -37,10 +37,10 @@ func (v *searchView) begin(run *search.Search, set *dataset.Set) {
 		parameters += len(p.Data)
 	}
 	weights, policy := dataset.Split(set.Train.Len(), o.TrainPortion, o.Seed)
-	v.program.note("search in %s: %s, %d nodes, %d channels, %d cells, %s parameters; %s images for the supernet and %s for the policy from %s of %d classes, %d×%d pixels; %d threads, %s kernels",
+	v.program.note("search in %s: %s, %d nodes, %d channels, %d cells, %s parameters; %s images for the supernet and %s for the policy from %s of %d classes, %d×%d pixels; %s",
 		v.folder, o.Supernet.OpType, o.Supernet.Nodes, o.Supernet.Channels, o.Supernet.Layers, grouped(parameters),
 		grouped(len(weights)), grouped(len(policy)), set.Name, len(set.Train.Classes), set.Train.Height, set.Train.Width,
-		run.Device.Workers().Threads(), run.Device.Workers().Set())
+		run.Device.Name())
 	switch epochs, phase, step := run.Position(); {
 	case epochs >= o.Epochs:
 		v.program.note("all %d epochs are done; more can be asked for with --epochs", o.Epochs)

@@ -11,6 +11,7 @@ import (
 
 	"nat/internal/dataset"
 	"nat/internal/genotype"
+	"nat/internal/gpu/gputest"
 	"nat/internal/graph"
 	"nat/internal/model"
 	"nat/internal/network"
@@ -135,6 +136,23 @@ func TestRandomArchitectures(t *testing.T) {
 			g.Name = "Random"
 			checkLegal(t, f.derive(t, g, f.options()))
 		}
+	}
+}
+
+// TestOnCard derives on a card what the processor derives.
+func TestOnCard(t *testing.T) {
+	f := newFixture(t, 3)
+	g := genotype.Random(random.New(5, "test"), 3)
+	want := f.derive(t, g, f.options())
+	f.device = graph.NewCard(gputest.Open(t), 1)
+	defer f.device.Close()
+	got := f.derive(t, g, f.options())
+	checkLegal(t, got)
+	if off := got.Output.Selection.Correct - want.Output.Selection.Correct; off < -1 || off > 1 {
+		t.Errorf("the card's choice has %+v right, the processor's %+v", got.Output.Selection, want.Output.Selection)
+	}
+	if off := got.Input.Selection.Correct - want.Input.Selection.Correct; off < -1 || off > 1 {
+		t.Errorf("on the card the input has %+v right, on the processor %+v", got.Input.Selection, want.Input.Selection)
 	}
 }
 

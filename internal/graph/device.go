@@ -14,6 +14,7 @@ type Device struct {
 	kernels kernels
 	workers *kernel.Workers
 	card    *gpu.Device // nil of the processor
+	host    *Device     // of a card: its threads
 	// Observe, where set, is told of every step that has run.
 	Observe func(Observation)
 }
@@ -44,10 +45,20 @@ func newCPU(w *kernel.Workers) *Device {
 	return &Device{kernels: &processor{Workers: w}, workers: w}
 }
 
+// OpenCard opens the card of that ID, such as cuda:0, and returns a device that computes on it.
+func OpenCard(id string, threads int) (*Device, error) {
+	card, err := gpu.Open(id)
+	if err != nil {
+		return nil, err
+	}
+	return NewCard(card, threads), nil
+}
+
 // NewCard returns a device that computes on a card, which belongs to it from now on. What only the processor can do is done by
 // so many of its threads.
 func NewCard(card *gpu.Device, threads int) *Device {
-	return &Device{kernels: card, workers: kernel.NewWorkers(threads), card: card}
+	w := kernel.NewWorkers(threads)
+	return &Device{kernels: card, workers: w, card: card, host: newCPU(w)}
 }
 
 // Kernels returns the name of the set of kernels that the device uses. Sets differ in the last bits of what they compute.
@@ -63,7 +74,15 @@ func (d *Device) Name() string {
 	if d.card != nil {
 		return d.card.Info().ID() + ", " + d.card.Info().Name
 	}
-	return fmt.Sprintf("%d threads, %s", d.workers.Threads(), d.workers.Set())
+	return fmt.Sprintf("%d threads, %s kernels", d.workers.Threads(), d.workers.Set())
+}
+
+// Processor returns the device itself or, of a card, the threads beside it: for graphs so small that a card would only wait.
+func (d *Device) Processor() *Device {
+	if d.host != nil {
+		return d.host
+	}
+	return d
 }
 
 // Workers returns the processor's threads, for kernels that run outside a graph.
@@ -72,7 +91,7 @@ func (d *Device) Workers() *kernel.Workers { return d.workers }
 // Close stops the device's threads and gives up its memory.
 func (d *Device) Close() {
 	d.kernels.Close()
-	if d.card != nil {
-		d.workers.Close()
+	if d.host != nil {
+		d.host.Close()
 	}
 }

@@ -23,7 +23,7 @@ func (p *Policy) Distribution(d *graph.Device, c genotype.Cell) (Distribution, e
 	if err != nil {
 		return nil, err
 	}
-	if err := graph.NewMachine(d, g).RunAll(); err != nil {
+	if err := graph.NewMachine(d.Processor(), g).RunAll(); err != nil {
 		return nil, err
 	}
 	return newDistribution(c, logits), nil
@@ -77,7 +77,7 @@ func (p *Policy) Gradients(d *graph.Device, decisions []Decision, advantage, ent
 	if err != nil {
 		return o, nil, err
 	}
-	if err := graph.NewMachine(d, g).RunAll(); err != nil {
+	if err := graph.NewMachine(d.Processor(), g).RunAll(); err != nil {
 		return o, nil, err
 	}
 	o.Loss = float64(loss[0])

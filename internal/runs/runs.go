@@ -27,7 +27,7 @@ type Provenance struct {
 // Config is a run's config.json. S is the type of its settings.
 type Config[S any] struct {
 	Provenance
-	Kernels     string           `json:"kernels"`     // the set of inner loops that computes; others give other last bits
+	Kernels     string           `json:"kernels"`     // the set of inner loops that computes, or cuda or opencl; others give other last bits
 	Convolution kernel.Algorithm `json:"convolution"` // likewise
 	Threads     int              `json:"threads"`
 	Dataset     string           `json:"dataset"`
@@ -38,7 +38,7 @@ type Config[S any] struct {
 // NewConfig returns the config of a run with these settings.
 func NewConfig[S any](p Provenance, d *graph.Device, data *dataset.Set, fingerprint string, settings S) Config[S] {
 	w := d.Workers()
-	return Config[S]{p, w.Set(), w.Algorithm(), w.Threads(), data.Name, fingerprint, settings}
+	return Config[S]{p, d.Kernels(), w.Algorithm(), w.Threads(), data.Name, fingerprint, settings}
 }
 
 // Text returns what a run folder holds of the config.
@@ -70,7 +70,7 @@ func (c Config[S]) Admit(begun, epochs int, d *graph.Device, data *dataset.Set, 
 	if data.Train.Fingerprint() != c.Fingerprint {
 		return fmt.Errorf("the data set %s holds other training images than the run was begun with: give that data set (--data DIR)", data.Name)
 	}
-	if set := d.Workers().Set(); set != c.Kernels {
+	if set := d.Kernels(); set != c.Kernels {
 		warn(fmt.Sprintf("this machine computes with the %s kernels, the run was begun with the %s ones: results will differ from those of an uninterrupted run in the last digits",
 			set, c.Kernels))
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"nat/internal/dataset"
+	"nat/internal/gpu/gputest"
 	"nat/internal/graph"
 	"nat/internal/runfolder"
 	"nat/internal/runs/runstest"
@@ -53,15 +54,19 @@ func (w *watcher) Warn(message string) { w.warnings = append(w.warnings, message
 type setting struct {
 	options Options
 	threads int
+	card    bool // computes, in place of threads
 	data    *dataset.Set
 }
 
 func newSetting(t supernet.OpType) setting {
-	return setting{tiny(t), 1, &dataset.Set{Name: "synthetic", Train: runstest.Images(72), Test: runstest.Images(8)}}
+	return setting{options: tiny(t), threads: 1, data: &dataset.Set{Name: "synthetic", Train: runstest.Images(72), Test: runstest.Images(8)}}
 }
 
 func (s setting) resources(t *testing.T, w *watcher) Resources {
 	d := graph.NewCPU(s.threads)
+	if s.card {
+		d = graph.NewCard(gputest.Open(t), s.threads)
+	}
 	t.Cleanup(d.Close)
 	return Resources{Data: s.data, Device: d, Observer: w}
 }
@@ -164,6 +169,44 @@ func TestSameSeedSameBits(t *testing.T) {
 	s.options.Seed++
 	if bytes.Equal(runstest.Read(t, s.complete(t), runfolder.LatestName), runstest.Read(t, first, runfolder.LatestName)) {
 		t.Error("another seed gives the same checkpoint")
+	}
+}
+
+// TestOnCard searches on a card: what is drawn is the same as on the processor, what is computed nearly so, and either goes on
+// with what the other began.
+func TestOnCard(t *testing.T) {
+	s := newSetting(supernet.FullyConcat)
+	s.data.Train, s.options.Epochs = runstest.Images(24), 2
+	search := func(card bool) (losses []float64) {
+		s.card = card
+		w := &watcher{}
+		folder := filepath.Join(t.TempDir(), "run")
+		if err := s.run(t.Context(), t, folder, w); err != nil {
+			t.Fatal(err)
+		}
+		s.card, s.options.Epochs = !card, 3
+		if err := s.run(t.Context(), t, folder, w); err != nil {
+			t.Fatal(err)
+		}
+		s.options.Epochs = 2
+		if !slices.ContainsFunc(w.warnings, func(text string) bool { return strings.Contains(text, "opencl") }) {
+			t.Errorf("no warning that another device goes on: %v", w.warnings)
+		}
+		for _, r := range w.records {
+			if r.Kind == PhaseRecord && r.Weights != nil {
+				losses = append(losses, r.Weights.Loss)
+			}
+		}
+		return losses
+	}
+	card, processor := search(true), search(false)
+	if len(card) != 3 || len(processor) != 3 {
+		t.Fatalf("losses of %d and %d epochs, want 3", len(card), len(processor))
+	}
+	for i := range card {
+		if abs(card[i]-processor[i]) > 1e-3*processor[i] {
+			t.Errorf("epoch %d: a loss of %g on the card, %g on the processor", i+1, card[i], processor[i])
+		}
 	}
 }
 
