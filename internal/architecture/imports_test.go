@@ -23,7 +23,7 @@ const module = "nat"
 var allowed = map[string][]string{
 	"cmd/nat": {"internal/cli"},
 	"internal/cli": {
-		"genotypes", "pretrained", "internal/assess", "internal/bench", "internal/search", "internal/compare", "internal/train",
+		"genotypes", "pretrained", "internal/assess", "internal/report", "internal/bench", "internal/search", "internal/compare", "internal/train",
 		"internal/onnx",
 		"internal/derive", "internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy",
 		"internal/graph", "internal/kernel", "internal/dataset",
@@ -50,6 +50,11 @@ var allowed = map[string][]string{
 		"internal/derive", "internal/draw", "internal/model", "internal/supernet", "internal/network", "internal/policy",
 		"internal/graph", "internal/dataset", "internal/checkpoint", "internal/runfolder", "internal/genotype",
 		"internal/primitive", "internal/atomicfile", "internal/random",
+	},
+	"internal/report": {
+		"internal/search", "internal/train", "internal/derive", "internal/draw", "internal/model", "internal/network",
+		"internal/policy", "internal/graph", "internal/runs", "internal/runfolder", "internal/genotype", "internal/primitive",
+		"internal/random",
 	},
 	"internal/assess": {
 		"internal/derive", "internal/model", "internal/network", "internal/policy", "internal/graph", "internal/dataset",

@@ -2,13 +2,12 @@ package cli
 
 import (
 	"fmt"
-	"runtime"
 
-	"github.com/klauspost/cpuid/v2"
 	"github.com/spf13/cobra"
 
 	"nat/internal/bench"
 	"nat/internal/kernel"
+	"nat/internal/runs"
 )
 
 // benchResult is the JSON of nat bench.
@@ -17,7 +16,7 @@ type benchResult struct {
 	PolicyRate  float64          `json:"theta_images_per_s"`
 	WeightsStep float64          `json:"w_step_s"`
 	PolicyStep  float64          `json:"theta_step_s"`
-	Machine     machine          `json:"machine"`
+	Machine     runs.Machine     `json:"machine"`
 	Threads     int              `json:"threads"`
 	Batch       int              `json:"batch"`
 	Channels    int              `json:"channels"`
@@ -42,18 +41,6 @@ type benchOperation struct {
 	FLOPs   float64 `json:"flops"`
 	Bytes   float64 `json:"bytes"`
 	Limit   float64 `json:"limit_share"` // the time that the machine's peaks allow, as a share of that taken
-}
-
-// machine is what was measured on.
-type machine struct {
-	Processor string `json:"processor"`
-	Cores     int    `json:"cores"`
-	Platform  string `json:"platform"`
-	Go        string `json:"go"`
-}
-
-func thisMachine() machine {
-	return machine{cpuid.CPU.BrandName, runtime.NumCPU(), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}
 }
 
 func (p *program) benchCommand() *cobra.Command {
@@ -101,7 +88,7 @@ for warming up. bench/ in the source has the same for PyTorch. Measure on a quie
 func newBenchResult(r bench.Report, s bench.Settings) benchResult {
 	w, theta := r.Weights.Seconds(), r.Policy.Seconds()
 	result := benchResult{
-		float64(s.Batch) / w, float64(s.Batch) / theta, w, theta, thisMachine(),
+		float64(s.Batch) / w, float64(s.Batch) / theta, w, theta, runs.ThisMachine(),
 		s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Kernels, r.Device, s.Convolution, r.Limits.FLOPs, r.Limits.Bytes, r.Parameters, nil,
 	}
 	for _, o := range r.Operations {

@@ -117,7 +117,7 @@ expression "Genotype(…)".`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return flagError(c, args, err) })
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		p.searchCommand(), p.deriveCommand(), p.evalPolicyCommand(),
+		p.searchCommand(), p.deriveCommand(), p.evalPolicyCommand(), p.reportCommand(),
 		p.trainCommand(), p.evalCommand(), p.exportCommand(), p.compareCommand(),
 		p.visualizeCommand(), p.genotypesCommand(), p.opsCommand(), p.costCommand(),
 		p.benchCommand(), p.downloadCommand(), p.devicesCommand(),

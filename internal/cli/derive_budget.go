@@ -13,6 +13,7 @@ import (
 
 	"nat/internal/derive"
 	"nat/internal/draw"
+	"nat/internal/report"
 )
 
 // budgetSettings are the flags of nat derive that say what the output may cost.
@@ -179,32 +180,12 @@ func (p *program) printFront(r derive.Result) {
 	p.print("\n")
 }
 
-// frontChart draws accuracy over multiply-adds.
-func frontChart(r derive.Result) draw.Chart {
-	points := func(all []derive.Architecture) (list []draw.Point) {
-		for _, a := range all {
-			low, high := a.Selection.Interval()
-			list = append(list, draw.Point{X: float64(a.Cost.MAdds) / 1e6, Y: 100 * a.Selection.Value(), Low: 100 * low, High: 100 * high})
-		}
-		return list
-	}
-	return draw.Chart{
-		Title: r.Input.Name + ": accuracy with shared weights, " + grouped(r.Input.Selection.Images) + " images",
-		X:     "million multiply-adds", Y: "accuracy in % with 95 % interval",
-		Series: []draw.Series{
-			{Name: "front", Points: points(r.Front), Line: true, Marks: true},
-			{Name: "input", Points: points([]derive.Architecture{r.Input}), Marks: true},
-			{Name: "others evaluated", Points: points(r.Behind), Marks: true, Faint: true},
-		},
-	}
-}
-
 // front draws the front, where there is one.
 func (s *sketches) front(ctx context.Context, r derive.Result) error {
 	if s.painter == nil || len(r.Front) == 0 {
 		return nil
 	}
-	files, err := draw.SaveChart(ctx, s.folder, nameOf(r.Input.Genotype)+"-front", frontChart(r), s.formats)
+	files, err := draw.SaveChart(ctx, s.folder, nameOf(r.Input.Genotype)+"-front", report.FrontChart(r), s.formats)
 	if err != nil {
 		return err
 	}

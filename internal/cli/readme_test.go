@@ -12,6 +12,7 @@ import (
 // scaledDown is what TestReadme adds to a command that would take long, or need a network. Of a flag that is given twice the
 // last counts.
 var scaledDown = map[string]string{
+	"report":      "--images 12 --n-archs 2",
 	"search":      "--init-channels 2 --layers 3 --transformer-nfeat 8 --images 16 --epochs 1",
 	"bench":       "--channels 2 --layers 3 --batch 2 --repeat 1",
 	"derive":      "--images 12 --n-archs 2",

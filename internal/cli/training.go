@@ -49,7 +49,9 @@ func (r *runFlags) saveEvery() time.Duration {
 
 // provenance says where a run's numbers come from.
 func (r *runFlags) provenance() runs.Provenance {
-	return runs.Provenance{Version: buildVersion().Version, Command: os.Args, Source: r.source(), Classes: r.folder.Classes}
+	return runs.Provenance{
+		Version: buildVersion().Version, Command: os.Args, Source: r.source(), Classes: r.folder.Classes, Machine: runs.ThisMachine(),
+	}
 }
 
 // agree checks that the flags given with --resume say what the run's settings say, of which --epochs alone may differ.

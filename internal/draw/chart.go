@@ -99,7 +99,7 @@ func (c Chart) plot() (*plot.Plot, error) {
 		axis.Label.TextStyle.Color, axis.Tick.Label.Color = canvas.Hex(ink), canvas.Hex(ink)
 	}
 	setFont(&p.Legend.TextStyle.Font, smallText)
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.Left, p.Legend.Padding = true, true, vg.Millimeter/2 // a wider font has room to the right
 	p.Title.Padding, p.X.Padding, p.Y.Padding = 2*vg.Millimeter, 0, 0
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = canvas.Hex(terminalFill), canvas.Hex(terminalFill)

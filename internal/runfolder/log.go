@@ -129,6 +129,19 @@ func Rewind[T any, E interface {
 	return nil
 }
 
+// Read returns the entries that a run has logged so far.
+func Read[T any](f *Folder) (entries []T, err error) {
+	err = readLines(f.File(metricsName), func(line []byte) error {
+		var e T
+		if err := json.Unmarshal(line, &e); err != nil {
+			return err
+		}
+		entries = append(entries, e)
+		return nil
+	})
+	return entries, err
+}
+
 // readLines visits the lines of a file, with their line breaks. A file that is missing has none, and a last line without a
 // break doesn't count.
 func readLines(path string, visit func(line []byte) error) error {

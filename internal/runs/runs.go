@@ -6,6 +6,9 @@ package runs
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
+
+	"github.com/klauspost/cpuid/v2"
 
 	"nat/internal/dataset"
 	"nat/internal/graph"
@@ -22,6 +25,25 @@ type Provenance struct {
 	Command []string `json:"command"`           // that the user gave
 	Source  string   `json:"data"`              // of the data, as the user named it; empty for the cache
 	Classes []string `json:"classes,omitempty"` // that the user chose of an image folder; empty for all
+	Machine Machine  `json:"machine"`           // that it was begun on; empty of runs that don't say
+}
+
+// Machine is what something was computed or measured on.
+type Machine struct {
+	Processor string `json:"processor"`
+	Cores     int    `json:"cores"`
+	Platform  string `json:"platform"`
+	Go        string `json:"go"`
+}
+
+// ThisMachine describes the machine at hand.
+func ThisMachine() Machine {
+	return Machine{cpuid.CPU.BrandName, runtime.NumCPU(), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}
+}
+
+// String says it in words.
+func (m Machine) String() string {
+	return fmt.Sprintf("%s, %d cores, %s, %s", m.Processor, m.Cores, m.Platform, m.Go)
 }
 
 // Config is a run's config.json. S is the type of its settings.
