@@ -22,12 +22,13 @@ import (
 // reportSettings are the flags of nat report.
 type reportSettings struct {
 	dataFlags
+	deviceFlags
 	folder, out        string
 	architecture       string
 	noEval             bool
 	candidates, images int
 	seed               uint64
-	batchSize, threads int
+	batchSize          int
 }
 
 func (p *program) reportCommand() *cobra.Command {
@@ -63,7 +64,7 @@ func (s *reportSettings) define(flags *pflag.FlagSet) {
 	seedFlag(flags, &s.seed)
 	s.defineOffline(flags)
 	batchSizeFlag(flags, &s.batchSize)
-	threadsFlag(flags, &s.threads)
+	s.deviceFlags.define(flags)
 }
 
 // writeReport does what nat report is asked for.
@@ -73,7 +74,10 @@ func (p *program) writeReport(ctx context.Context, s reportSettings) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, painter.Close()) }()
-	device := graph.NewCPU(s.threads)
+	device, err := s.device()
+	if err != nil {
+		return err
+	}
 	defer device.Close()
 	o := report.Options{Folder: s.folder, Version: buildVersion().Version, Painter: painter, Device: device}
 	if !s.noEval {
