@@ -1,12 +1,15 @@
 package draw
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -40,45 +43,51 @@ func (p *Painter) SaveTransitions(ctx context.Context, folder string, formats []
 func saveKinds(
 	ctx context.Context, folder, base string, formats []Format, draw func(Kind) (*Drawing, error),
 ) ([]string, error) {
-	var paths []string
-	for _, k := range []Kind{Normal, Reduce} {
-		d, err := draw(k)
-		if err != nil {
-			return paths, err
-		}
-		saved, err := d.save(ctx, folder, base+"-"+string(k), formats)
-		paths = append(paths, saved...)
-		if err != nil {
-			return paths, err
-		}
+	kinds := []Kind{Normal, Reduce}
+	paths, failed := make([][]string, len(kinds)), make([]error, len(kinds))
+	var both sync.WaitGroup
+	for i, k := range kinds {
+		both.Go(func() {
+			d, err := draw(k)
+			if err == nil {
+				paths[i], err = d.save(ctx, folder, base+"-"+string(k), formats)
+			}
+			failed[i] = err
+		})
 	}
-	return paths, nil
+	both.Wait()
+	return slices.Concat(paths...), cmp.Or(failed...)
 }
 
 func (d *Drawing) save(ctx context.Context, folder, base string, formats []Format) ([]string, error) {
 	return saveFiles(ctx, folder, base, formats, d.Write)
 }
 
-// saveFiles has write write into the folder once for each format. Each file is whole or absent; where one fails, those
-// before it stay and are returned.
+// saveFiles has write write into the folder once for each format, all at the same time: most of it is compressing and waiting
+// for the disk. Each file is whole or absent; where one fails, the others stay and are returned.
 func saveFiles(
 	ctx context.Context, folder, base string, formats []Format, write func(w io.Writer, f Format) error,
 ) ([]string, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, fmt.Errorf("making the folder for drawings: %w", err)
 	}
-	var paths []string
-	for _, f := range formats {
-		if err := ctx.Err(); err != nil {
-			return paths, err
-		}
-		path := filepath.Join(folder, base+"."+string(f))
-		if err := atomicfile.Write(path, func(w io.Writer) error { return write(w, f) }); err != nil {
-			return paths, fmt.Errorf("writing the drawing %s (choose a folder that you may write to): %w", path, err)
-		}
-		paths = append(paths, path)
+	paths, failed := make([]string, len(formats)), make([]error, len(formats))
+	var all sync.WaitGroup
+	for i, f := range formats {
+		all.Go(func() {
+			if failed[i] = ctx.Err(); failed[i] != nil {
+				return
+			}
+			path := filepath.Join(folder, base+"."+string(f))
+			if err := atomicfile.Write(path, func(w io.Writer) error { return write(w, f) }); err != nil {
+				failed[i] = fmt.Errorf("writing the drawing %s (choose a folder that you may write to): %w", path, err)
+				return
+			}
+			paths[i] = path
+		})
 	}
-	return paths, nil
+	all.Wait()
+	return slices.DeleteFunc(paths, func(path string) bool { return path == "" }), cmp.Or(failed...)
 }
 
 // longestBase is how many bytes of an architecture's name its files keep, so that two of them and an ending fit into the
