@@ -22,7 +22,8 @@ const (
 )
 
 const (
-	slotPartial = iota // shared by the pieces of a kernel: sums over a part of the images
+	slotPartial      = iota // shared by the pieces of a kernel: sums over a part of the images
+	slotCoefficients        // of a view
 	slotTransposed
 	slotAreas   // of a pool
 	slotTaps    // of a pool

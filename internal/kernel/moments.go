@@ -6,10 +6,9 @@ import "math"
 // it. Kernels that write a tensor can give them too, which saves reading it again.
 func Moments(w *Workers, moments []float32, x View, n Norm) {
 	in := input{View: x, channels: n.channels()}
-	eachPlane(w, n, func(s *Scratch, i, c int) {
+	n.eachGroup(w, func(s *Scratch, i, from, to int) {
 		image := in.image(i)
-		plane, _ := image.plane(s, &w.set, slotPlane, c)
-		describe(&w.set, moments[(i*n.C+c)*2:], plane, n.Pixels)
+		describe(&w.set, moments[(i*n.C+from)*2:], image.planes(s, &w.set, slotPlane, from, to), n.Pixels)
 	})
 }
 
@@ -116,10 +115,7 @@ func (n *Norm) gradientMoments(w *Workers, dy, x View, do func(c int, sumDy, sum
 			centres[c] = -of(x.Shift, c, 0) / scale
 		}
 	}
-	groups, width := n.pieces()
-	w.Run(n.N*groups, func(piece int, _ *Scratch) {
-		i, from := piece/groups, piece%groups*width
-		to := min(from+width, n.C)
+	n.eachGroup(w, func(_ *Scratch, i, from, to int) {
 		w.set.gradientMoments(sums[(i*n.C+from)*2:], dy.Data[i*dy.Stride:][from*n.Pixels:to*n.Pixels], x.Data[i*x.Stride+from*n.Pixels:], n.Pixels, centres[from:])
 	})
 	eachChannels(w, n.C, func(c int) {
