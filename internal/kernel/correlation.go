@@ -9,10 +9,11 @@ const (
 	slotPositive          // what a mask is made of
 	slotHeldX             // images of views that are read several times
 	slotHeldDy
-	slotBetween // images between a depthwise and a pointwise convolution
-	slotAcross  // of a pool: the windows' results within each row
-	slotWinners // of a pool: which tap each window's maximum is at
-	slotShares  // of a pool: what each pixel of a window gets of its gradient
+	slotBetween    // images between a depthwise and a pointwise convolution
+	slotAcross     // of a pool: the windows' results within each row
+	slotWinners    // of a pool: which tap each window's maximum is at, or which pixel of each row
+	slotWinnerRows // and in which row it is
+	slotShares     // of a pool: what each pixel of a window gets of its gradient
 	slotLaidWinners
 	slotFrequencies // of a Winograd convolution: of the pixels of a block of tiles
 	slotProducts    // and of its results
