@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Workers is a fixed pool of threads that share the pieces of one kernel at a time, each with scratch memory of its own.
 // It serves one caller: no two of its kernels may run at once, nor one inside a piece of another.
@@ -11,14 +8,17 @@ type Workers struct {
 	threads   int
 	set       set
 	algorithm Algorithm
-	wake      chan struct{} // a token for each helper that is to join the run
-	joined    sync.WaitGroup
+
+	helpers []*waiter     // each waits for a run that it is in
+	caller  *waiter       // for all helpers to have left the run
+	run     atomic.Uint64 // the number of the run that was last started, and how many helpers are in it: see joining
+	left    atomic.Int64  // helpers that haven't left it
 
 	do     func(piece int, s *Scratch)
 	pieces int
 	next   atomic.Int64 // first piece that nobody has taken
 
-	caller Scratch // of the calling thread's own pieces
+	own    Scratch // of the calling thread's own pieces
 	shared Scratch // of the kernel as a whole: partial sums, prepared weights, tables
 }
 
@@ -28,15 +28,18 @@ func NewWorkers(threads int) *Workers {
 	if threads < 1 {
 		panic("kernel: a pool of workers needs at least one thread")
 	}
-	w := &Workers{threads: threads, set: sets()[0], wake: make(chan struct{}, threads-1)}
+	w := &Workers{threads: threads, set: sets()[0], caller: newWaiter()}
 	for range threads - 1 {
-		go w.serve()
+		w.helpers = append(w.helpers, newWaiter())
+	}
+	for i := range w.helpers {
+		go w.serve(i)
 	}
 	return w
 }
 
 // Close ends the threads. The pool must be idle and can't be used afterwards.
-func (w *Workers) Close() { close(w.wake) }
+func (w *Workers) Close() { w.start(closing) }
 
 // Threads returns the number of threads.
 func (w *Workers) Threads() int { return w.threads }
@@ -50,18 +53,16 @@ func (w *Workers) Run(pieces int, do func(piece int, s *Scratch)) {
 	helpers := min(w.threads, pieces) - 1
 	if helpers <= 0 {
 		for piece := range pieces {
-			do(piece, &w.caller)
+			do(piece, &w.own)
 		}
 		return
 	}
 	w.do, w.pieces = do, pieces
 	w.next.Store(0)
-	w.joined.Add(helpers)
-	for range helpers {
-		w.wake <- struct{}{}
-	}
-	w.take(&w.caller)
-	w.joined.Wait()
+	w.left.Store(int64(helpers))
+	w.start(helpers)
+	w.take(&w.own)
+	w.caller.wait(func() bool { return w.left.Load() == 0 })
 	w.do = nil
 }
 
@@ -72,12 +73,35 @@ func (w *Workers) Floats(slot, n int) []float32 { return w.shared.Floats(slot, n
 // ints returns n integers in the same way: tables that a kernel prepares for its pieces.
 func (w *Workers) ints(slot, n int) []int { return w.shared.ints.take(slot, n) }
 
+// A run is started by a number that holds how many helpers join it, or closing, in its low bits.
+const (
+	joiningBits = 20
+	closing     = 1<<joiningBits - 1
+)
+
+// start begins a run of so many helpers, the first ones.
+func (w *Workers) start(helpers int) {
+	w.run.Store((w.run.Load()>>joiningBits+1)<<joiningBits | uint64(helpers))
+	for _, h := range w.helpers[:min(helpers, len(w.helpers))] {
+		h.wake()
+	}
+}
+
 // serve is the life of a helping thread.
-func (w *Workers) serve() {
+func (w *Workers) serve(number int) {
 	var s Scratch
-	for range w.wake {
-		w.take(&s)
-		w.joined.Done()
+	for seen := uint64(0); ; {
+		w.helpers[number].wait(func() bool { return w.run.Load() != seen })
+		seen = w.run.Load()
+		switch joining := int(seen & closing); {
+		case joining == closing:
+			return
+		case number < joining:
+			w.take(&s)
+			if w.left.Add(-1) == 0 {
+				w.caller.wake()
+			}
+		}
 	}
 }
 
