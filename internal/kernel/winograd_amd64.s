@@ -55,30 +55,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, (R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 384(R10)
 	VMOVUPS          Z3, 768(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1152(R10)
 	VMOVUPS          Z3, 1536(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 1920(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -105,30 +102,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, 64(R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 448(R10)
 	VMOVUPS          Z3, 832(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1216(R10)
 	VMOVUPS          Z3, 1600(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 1984(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -155,30 +149,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, 128(R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 512(R10)
 	VMOVUPS          Z3, 896(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1280(R10)
 	VMOVUPS          Z3, 1664(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 2048(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -205,30 +196,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, 192(R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 576(R10)
 	VMOVUPS          Z3, 960(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1344(R10)
 	VMOVUPS          Z3, 1728(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 2112(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -255,30 +243,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, 256(R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 640(R10)
 	VMOVUPS          Z3, 1024(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1408(R10)
 	VMOVUPS          Z3, 1792(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 2176(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -305,30 +290,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, 320(R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 704(R10)
 	VMOVUPS          Z3, 1088(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1472(R10)
 	VMOVUPS          Z3, 1856(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 2240(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -342,25 +324,22 @@ channel:
 	VMOVUPS          256(R10), Z4
 	VMOVUPS          320(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -369,8 +348,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          384(R10), Z0
@@ -380,25 +359,22 @@ channel:
 	VMOVUPS          640(R10), Z4
 	VMOVUPS          704(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -407,8 +383,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          768(R10), Z0
@@ -418,25 +394,22 @@ channel:
 	VMOVUPS          1024(R10), Z4
 	VMOVUPS          1088(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -445,8 +418,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          1152(R10), Z0
@@ -456,25 +429,22 @@ channel:
 	VMOVUPS          1408(R10), Z4
 	VMOVUPS          1472(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -483,8 +453,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          1536(R10), Z0
@@ -494,25 +464,22 @@ channel:
 	VMOVUPS          1792(R10), Z4
 	VMOVUPS          1856(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -521,8 +488,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          1920(R10), Z0
@@ -532,25 +499,22 @@ channel:
 	VMOVUPS          2176(R10), Z4
 	VMOVUPS          2240(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -559,8 +523,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	ADDQ             R8, DX
@@ -573,16 +537,6 @@ channel:
 	VZEROUPPER
 	RET
 
-DATA numberc0a00000<>+0(SB)/4, $-1063256064
-DATA numberc0a00000<>+4(SB)/4, $-1063256064
-DATA numberc0a00000<>+8(SB)/4, $-1063256064
-DATA numberc0a00000<>+12(SB)/4, $-1063256064
-DATA numberc0a00000<>+16(SB)/4, $-1063256064
-DATA numberc0a00000<>+20(SB)/4, $-1063256064
-DATA numberc0a00000<>+24(SB)/4, $-1063256064
-DATA numberc0a00000<>+28(SB)/4, $-1063256064
-GLOBL numberc0a00000<>(SB), RODATA|NOPTR, $32
-
 DATA number40800000<>+0(SB)/4, $+1082130432
 DATA number40800000<>+4(SB)/4, $+1082130432
 DATA number40800000<>+8(SB)/4, $+1082130432
@@ -592,6 +546,16 @@ DATA number40800000<>+20(SB)/4, $+1082130432
 DATA number40800000<>+24(SB)/4, $+1082130432
 DATA number40800000<>+28(SB)/4, $+1082130432
 GLOBL number40800000<>(SB), RODATA|NOPTR, $32
+
+DATA numberc0a00000<>+0(SB)/4, $-1063256064
+DATA numberc0a00000<>+4(SB)/4, $-1063256064
+DATA numberc0a00000<>+8(SB)/4, $-1063256064
+DATA numberc0a00000<>+12(SB)/4, $-1063256064
+DATA numberc0a00000<>+16(SB)/4, $-1063256064
+DATA numberc0a00000<>+20(SB)/4, $-1063256064
+DATA numberc0a00000<>+24(SB)/4, $-1063256064
+DATA numberc0a00000<>+28(SB)/4, $-1063256064
+GLOBL numberc0a00000<>(SB), RODATA|NOPTR, $32
 
 DATA numberc0800000<>+0(SB)/4, $-1065353216
 DATA numberc0800000<>+4(SB)/4, $-1065353216
@@ -662,8 +626,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -691,8 +653,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -720,8 +680,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -749,8 +707,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -778,8 +734,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -807,8 +761,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -833,8 +785,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          192(R10), Z4
 	VMOVUPS          256(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -868,8 +818,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          576(R10), Z4
 	VMOVUPS          640(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -903,8 +851,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          960(R10), Z4
 	VMOVUPS          1024(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -938,8 +884,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          1344(R10), Z4
 	VMOVUPS          1408(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -1045,30 +989,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, (R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 384(R10)
 	VMOVUPS          Z3, 768(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1152(R10)
 	VMOVUPS          Z3, 1536(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 1920(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -1103,30 +1044,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, 64(R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 448(R10)
 	VMOVUPS          Z3, 832(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1216(R10)
 	VMOVUPS          Z3, 1600(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 1984(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -1161,30 +1099,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, 128(R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 512(R10)
 	VMOVUPS          Z3, 896(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1280(R10)
 	VMOVUPS          Z3, 1664(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 2048(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -1219,30 +1154,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, 192(R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 576(R10)
 	VMOVUPS          Z3, 960(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1344(R10)
 	VMOVUPS          Z3, 1728(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 2112(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -1277,30 +1209,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, 256(R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 640(R10)
 	VMOVUPS          Z3, 1024(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1408(R10)
 	VMOVUPS          Z3, 1792(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 2176(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -1335,30 +1264,27 @@ channel:
 	VUNPCKLPD        Z5, Z2, Z6
 	VUNPCKHPD        Z5, Z2, Z2
 	VMOVAPS          Z6, Z5
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number40800000<>+0(SB), Z3, Z5
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z5
 	VMOVUPS          Z5, 320(R10)
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z4, Z3
 	VMOVAPS          Z1, Z5
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z0, Z5
-	VMOVAPS          Z3, Z7
-	VADDPS           Z5, Z7, Z7
+	VADDPS           Z5, Z3, Z7
 	VSUBPS           Z5, Z3, Z3
 	VMOVUPS          Z7, 704(R10)
 	VMOVUPS          Z3, 1088(R10)
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z4, Z3, Z3
-	VMOVAPS          Z1, Z4
-	VSUBPS           Z0, Z4, Z4
+	VSUBPS           Z4, Z6, Z3
+	VSUBPS           Z0, Z1, Z4
 	VMOVAPS          Z3, Z5
 	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z5, 1472(R10)
 	VMOVUPS          Z3, 1856(R10)
 	VMOVAPS          Z2, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z2
 	VMOVUPS          Z2, 2240(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
@@ -1372,25 +1298,22 @@ channel:
 	VMOVUPS          256(R10), Z4
 	VMOVUPS          320(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -1399,8 +1322,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          384(R10), Z0
@@ -1410,25 +1333,22 @@ channel:
 	VMOVUPS          640(R10), Z4
 	VMOVUPS          704(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -1437,8 +1357,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          768(R10), Z0
@@ -1448,25 +1368,22 @@ channel:
 	VMOVUPS          1024(R10), Z4
 	VMOVUPS          1088(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -1475,8 +1392,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          1152(R10), Z0
@@ -1486,25 +1403,22 @@ channel:
 	VMOVUPS          1408(R10), Z4
 	VMOVUPS          1472(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -1513,8 +1427,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          1536(R10), Z0
@@ -1524,25 +1438,22 @@ channel:
 	VMOVUPS          1792(R10), Z4
 	VMOVUPS          1856(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -1551,8 +1462,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          1920(R10), Z0
@@ -1562,25 +1473,22 @@ channel:
 	VMOVUPS          2176(R10), Z4
 	VMOVUPS          2240(R10), Z5
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVUPS          Z6, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z6
-	VMOVAPS          Z0, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z0, Z7
 	VSUBPS           Z6, Z0, Z0
 	VMOVUPS          Z7, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z4, Z0
-	VSUBPS           Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
+	VSUBPS           Z2, Z4, Z0
+	VSUBPS           Z1, Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z0
@@ -1589,8 +1497,8 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z5, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	ADDQ             R8, DX
@@ -1642,8 +1550,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -1671,8 +1577,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -1700,8 +1604,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -1729,8 +1631,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -1758,8 +1658,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -1787,8 +1685,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -1813,8 +1709,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          192(R10), Z4
 	VMOVUPS          256(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -1852,8 +1746,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          576(R10), Z4
 	VMOVUPS          640(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -1891,8 +1783,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          960(R10), Z4
 	VMOVUPS          1024(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -1930,8 +1820,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          1344(R10), Z4
 	VMOVUPS          1408(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -2121,16 +2009,14 @@ channel:
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z0, Z3
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST numberbe2aaaab<>+0(SB), Z2, Z3
-	VMOVAPS          Z3, Z5
-	VADDPS           Z4, Z5, Z5
+	VADDPS           Z4, Z3, Z5
 	VSUBPS           Z4, Z3, Z3
 	VMOVUPS          Z5, 768(DX)
 	VMOVUPS          Z3, 960(DX)
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z0, Z0
 	VMULPS.BCST      number3daaaaab<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e2aaaab<>+0(SB), Z2, Z0
-	VMOVAPS          Z0, Z3
-	VADDPS           Z1, Z3, Z3
+	VADDPS           Z1, Z0, Z3
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z3, 1152(DX)
 	VMOVUPS          Z0, 1344(DX)
@@ -2146,16 +2032,14 @@ channel:
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z0, Z3
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST numberbe2aaaab<>+0(SB), Z2, Z3
-	VMOVAPS          Z3, Z5
-	VADDPS           Z4, Z5, Z5
+	VADDPS           Z4, Z3, Z5
 	VSUBPS           Z4, Z3, Z3
 	VMOVUPS          Z5, 832(DX)
 	VMOVUPS          Z3, 1024(DX)
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z0, Z0
 	VMULPS.BCST      number3daaaaab<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e2aaaab<>+0(SB), Z2, Z0
-	VMOVAPS          Z0, Z3
-	VADDPS           Z1, Z3, Z3
+	VADDPS           Z1, Z0, Z3
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z3, 1216(DX)
 	VMOVUPS          Z0, 1408(DX)
@@ -2171,16 +2055,14 @@ channel:
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z0, Z3
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST numberbe2aaaab<>+0(SB), Z2, Z3
-	VMOVAPS          Z3, Z5
-	VADDPS           Z4, Z5, Z5
+	VADDPS           Z4, Z3, Z5
 	VSUBPS           Z4, Z3, Z3
 	VMOVUPS          Z5, 896(DX)
 	VMOVUPS          Z3, 1088(DX)
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z0, Z0
 	VMULPS.BCST      number3daaaaab<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e2aaaab<>+0(SB), Z2, Z0
-	VMOVAPS          Z0, Z3
-	VADDPS           Z1, Z3, Z3
+	VADDPS           Z1, Z0, Z3
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z3, 1280(DX)
 	VMOVUPS          Z0, 1472(DX)
@@ -2195,8 +2077,7 @@ channel:
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z0, Z3
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST numberbe2aaaab<>+0(SB), Z2, Z3
-	VMOVAPS          Z3, Z5
-	VADDPS           Z4, Z5, Z5
+	VADDPS           Z4, Z3, Z5
 	VSUBPS           Z4, Z3, Z3
 	VMOVUPS          Z5, K1, (R10)
 	ADDQ             DI, R10
@@ -2205,8 +2086,7 @@ channel:
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z0, Z0
 	VMULPS.BCST      number3daaaaab<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e2aaaab<>+0(SB), Z2, Z0
-	VMOVAPS          Z0, Z3
-	VADDPS           Z1, Z3, Z3
+	VADDPS           Z1, Z0, Z3
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z3, K1, (R10)
 	ADDQ             DI, R10
@@ -2223,8 +2103,7 @@ channel:
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z0, Z3
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST numberbe2aaaab<>+0(SB), Z2, Z3
-	VMOVAPS          Z3, Z5
-	VADDPS           Z4, Z5, Z5
+	VADDPS           Z4, Z3, Z5
 	VSUBPS           Z4, Z3, Z3
 	VMOVUPS          Z5, K1, (R10)
 	ADDQ             DI, R10
@@ -2233,8 +2112,7 @@ channel:
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z0, Z0
 	VMULPS.BCST      number3daaaaab<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e2aaaab<>+0(SB), Z2, Z0
-	VMOVAPS          Z0, Z3
-	VADDPS           Z1, Z3, Z3
+	VADDPS           Z1, Z0, Z3
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z3, K1, (R10)
 	ADDQ             DI, R10
@@ -2251,8 +2129,7 @@ channel:
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z0, Z3
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST numberbe2aaaab<>+0(SB), Z2, Z3
-	VMOVAPS          Z3, Z5
-	VADDPS           Z4, Z5, Z5
+	VADDPS           Z4, Z3, Z5
 	VSUBPS           Z4, Z3, Z3
 	VMOVUPS          Z5, K1, (R10)
 	ADDQ             DI, R10
@@ -2261,8 +2138,7 @@ channel:
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z0, Z0
 	VMULPS.BCST      number3daaaaab<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e2aaaab<>+0(SB), Z2, Z0
-	VMOVAPS          Z0, Z3
-	VADDPS           Z1, Z3, Z3
+	VADDPS           Z1, Z0, Z3
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z3, K1, (R10)
 	ADDQ             DI, R10
@@ -2279,8 +2155,7 @@ channel:
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z0, Z3
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST numberbe2aaaab<>+0(SB), Z2, Z3
-	VMOVAPS          Z3, Z5
-	VADDPS           Z4, Z5, Z5
+	VADDPS           Z4, Z3, Z5
 	VSUBPS           Z4, Z3, Z3
 	VMOVUPS          Z5, K1, (R10)
 	ADDQ             DI, R10
@@ -2289,8 +2164,7 @@ channel:
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z0, Z0
 	VMULPS.BCST      number3daaaaab<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e2aaaab<>+0(SB), Z2, Z0
-	VMOVAPS          Z0, Z3
-	VADDPS           Z1, Z3, Z3
+	VADDPS           Z1, Z0, Z3
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z3, K1, (R10)
 	ADDQ             DI, R10
@@ -2307,8 +2181,7 @@ channel:
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z0, Z3
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST numberbe2aaaab<>+0(SB), Z2, Z3
-	VMOVAPS          Z3, Z5
-	VADDPS           Z4, Z5, Z5
+	VADDPS           Z4, Z3, Z5
 	VSUBPS           Z4, Z3, Z3
 	VMOVUPS          Z5, K1, (R10)
 	ADDQ             DI, R10
@@ -2317,8 +2190,7 @@ channel:
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z0, Z0
 	VMULPS.BCST      number3daaaaab<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e2aaaab<>+0(SB), Z2, Z0
-	VMOVAPS          Z0, Z3
-	VADDPS           Z1, Z3, Z3
+	VADDPS           Z1, Z0, Z3
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z3, K1, (R10)
 	ADDQ             DI, R10
@@ -2335,8 +2207,7 @@ channel:
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z0, Z3
 	VMULPS.BCST      numberbe2aaaab<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST numberbe2aaaab<>+0(SB), Z2, Z3
-	VMOVAPS          Z3, Z5
-	VADDPS           Z4, Z5, Z5
+	VADDPS           Z4, Z3, Z5
 	VSUBPS           Z4, Z3, Z3
 	VMOVUPS          Z5, K1, (R10)
 	ADDQ             DI, R10
@@ -2345,8 +2216,7 @@ channel:
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z0, Z0
 	VMULPS.BCST      number3daaaaab<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e2aaaab<>+0(SB), Z2, Z0
-	VMOVAPS          Z0, Z3
-	VADDPS           Z1, Z3, Z3
+	VADDPS           Z1, Z0, Z3
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z3, K1, (R10)
 	ADDQ             DI, R10
@@ -2445,25 +2315,22 @@ unit:
 	VMOVUPS          (R9), Z5
 	ADDQ             BX, R9
 	VMOVAPS          Z4, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z6
 	VMOVAPS          Z4, Z0
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z0
 	VMOVAPS          Z3, Z7
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z1, Z7
-	VMOVAPS          Z0, Z8
-	VADDPS           Z7, Z8, Z8
+	VADDPS           Z7, Z0, Z8
 	VSUBPS           Z7, Z0, Z0
-	VMOVAPS          Z4, Z4
-	VSUBPS           Z2, Z4, Z4
-	VMOVAPS          Z3, Z2
-	VSUBPS           Z1, Z2, Z2
-	VMOVAPS          Z4, Z7
-	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z7
-	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z4
-	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
-	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VSUBPS           Z2, Z4, Z2
+	VSUBPS           Z1, Z3, Z4
+	VMOVAPS          Z2, Z7
+	VFMADD231PS.BCST number40000000<>+0(SB), Z4, Z7
+	VFMADD231PS.BCST numberc0000000<>+0(SB), Z4, Z2
+	VMOVAPS          Z5, Z4
+	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z4
 	VUNPCKLPS        Z8, Z6, Z1
 	VUNPCKHPS        Z8, Z6, Z5
 	VUNPCKLPS        Z7, Z0, Z3
@@ -2474,8 +2341,8 @@ unit:
 	VUNPCKHPD        Z0, Z5, Z0
 	VXORPS           Z5, Z5, Z5
 	VXORPS           Z7, Z7, Z7
-	VUNPCKLPS        Z2, Z4, Z8
-	VUNPCKHPS        Z2, Z4, Z4
+	VUNPCKLPS        Z4, Z2, Z8
+	VUNPCKHPS        Z4, Z2, Z4
 	VUNPCKLPS        Z7, Z5, Z2
 	VUNPCKHPS        Z7, Z5, Z5
 	VUNPCKLPD        Z2, Z8, Z7
@@ -2490,35 +2357,32 @@ unit:
 	VSHUFF32X4       $0x44, Z8, Z3, Z2
 	VSHUFF32X4       $0x44, Z4, Z0, Z0
 	VMOVAPS          Z6, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z2, Z3
 	VMOVUPS          Z3, (R9)
 	ADDQ             AX, R9
 	VMOVAPS          Z6, Z3
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z2, Z3
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST numberc0800000<>+0(SB), Z7, Z4
-	VMOVAPS          Z3, Z5
-	VADDPS           Z4, Z5, Z5
+	VADDPS           Z4, Z3, Z5
 	VSUBPS           Z4, Z3, Z3
 	VMOVUPS          Z5, (R9)
 	ADDQ             AX, R9
 	VMOVUPS          Z3, (R9)
 	ADDQ             AX, R9
-	VMOVAPS          Z6, Z3
-	VSUBPS           Z2, Z3, Z3
-	VMOVAPS          Z0, Z2
-	VSUBPS           Z7, Z2, Z2
-	VMOVAPS          Z3, Z4
-	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z4
-	VFMADD231PS.BCST numberc0000000<>+0(SB), Z2, Z3
+	VSUBPS           Z2, Z6, Z2
+	VSUBPS           Z7, Z0, Z3
+	VMOVAPS          Z2, Z4
+	VFMADD231PS.BCST number40000000<>+0(SB), Z3, Z4
+	VFMADD231PS.BCST numberc0000000<>+0(SB), Z3, Z2
 	VMOVUPS          Z4, (R9)
 	ADDQ             AX, R9
-	VMOVUPS          Z3, (R9)
+	VMOVUPS          Z2, (R9)
 	ADDQ             AX, R9
 	VMOVAPS          Z1, Z1
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z0, Z1
 	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z0, Z1
 	VMOVUPS          Z1, (R9)
 	ADDQ             AX, R9
 	ADDQ             $0x08, DI
@@ -2574,15 +2438,13 @@ unit:
 	VMOVAPS          Z1, Z6
 	VADDPS           Z2, Z5, Z5
 	VADDPS           Z3, Z6, Z6
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVAPS          Z0, Z0
 	VMULPS.BCST      number40000000<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number41000000<>+0(SB), Z3, Z1
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VUNPCKLPS        Z7, Z4, Z1
 	VUNPCKHPS        Z7, Z4, Z6
@@ -2607,55 +2469,51 @@ unit:
 	VMOVAPS          Z1, Z10
 	VADDPS           Z4, Z9, Z9
 	VADDPS           Z2, Z10, Z10
-	VMOVAPS          Z9, Z11
-	VADDPS           Z10, Z11, Z11
+	VADDPS           Z10, Z9, Z11
 	VSUBPS           Z10, Z9, Z9
 	VMOVAPS          Z5, Z5
 	VMULPS.BCST      number40000000<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z5
 	VFMADD231PS.BCST number41000000<>+0(SB), Z2, Z1
-	VMOVAPS          Z5, Z4
-	VADDPS           Z1, Z4, Z4
-	VSUBPS           Z1, Z5, Z5
+	VADDPS           Z1, Z5, Z4
+	VSUBPS           Z1, Z5, Z1
 	MOVQ             CX, R9
-	VMOVAPS          Z7, Z1
-	VSHUFF32X4       $0x44, Z1, Z6, Z10
+	VMOVAPS          Z7, Z5
+	VSHUFF32X4       $0x44, Z5, Z6, Z10
 	VMOVUPS          Z10, (R9)
-	VSHUFF32X4       $0xee, Z1, Z6, Z1
-	VMOVUPS          Z1, 64(R9)
+	VSHUFF32X4       $0xee, Z5, Z6, Z5
+	VMOVUPS          Z5, 64(R9)
 	ADDQ             AX, R9
-	VMOVAPS          Z7, Z1
+	VMOVAPS          Z7, Z5
 	VMOVAPS          Z0, Z6
-	VADDPS           Z8, Z1, Z1
+	VADDPS           Z8, Z5, Z5
 	VADDPS           Z3, Z6, Z6
-	VMOVAPS          Z1, Z10
-	VADDPS           Z6, Z10, Z10
-	VSUBPS           Z6, Z1, Z1
+	VADDPS           Z6, Z5, Z10
+	VSUBPS           Z6, Z5, Z5
 	VSHUFF32X4       $0x44, Z10, Z11, Z6
 	VMOVUPS          Z6, (R9)
 	VSHUFF32X4       $0xee, Z10, Z11, Z6
 	VMOVUPS          Z6, 64(R9)
 	ADDQ             AX, R9
-	VSHUFF32X4       $0x44, Z1, Z9, Z6
+	VSHUFF32X4       $0x44, Z5, Z9, Z6
 	VMOVUPS          Z6, (R9)
-	VSHUFF32X4       $0xee, Z1, Z9, Z1
-	VMOVUPS          Z1, 64(R9)
+	VSHUFF32X4       $0xee, Z5, Z9, Z5
+	VMOVUPS          Z5, 64(R9)
 	ADDQ             AX, R9
-	VMOVAPS          Z7, Z1
+	VMOVAPS          Z7, Z5
 	VMULPS.BCST      number40000000<>+0(SB), Z0, Z0
-	VFMADD231PS.BCST number40800000<>+0(SB), Z8, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z8, Z5
 	VFMADD231PS.BCST number41000000<>+0(SB), Z3, Z0
-	VMOVAPS          Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VSUBPS           Z0, Z1, Z1
-	VSHUFF32X4       $0x44, Z6, Z4, Z0
-	VMOVUPS          Z0, (R9)
-	VSHUFF32X4       $0xee, Z6, Z4, Z0
-	VMOVUPS          Z0, 64(R9)
+	VADDPS           Z0, Z5, Z6
+	VSUBPS           Z0, Z5, Z0
+	VSHUFF32X4       $0x44, Z6, Z4, Z5
+	VMOVUPS          Z5, (R9)
+	VSHUFF32X4       $0xee, Z6, Z4, Z4
+	VMOVUPS          Z4, 64(R9)
 	ADDQ             AX, R9
-	VSHUFF32X4       $0x44, Z1, Z5, Z0
-	VMOVUPS          Z0, (R9)
-	VSHUFF32X4       $0xee, Z1, Z5, Z0
+	VSHUFF32X4       $0x44, Z0, Z1, Z4
+	VMOVUPS          Z4, (R9)
+	VSHUFF32X4       $0xee, Z0, Z1, Z0
 	VMOVUPS          Z0, 64(R9)
 	ADDQ             AX, R9
 	VSHUFF32X4       $0x44, Z3, Z2, Z0
@@ -2700,26 +2558,24 @@ group:
 	VADDPS           Z2, Z1, Z3
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
-	VMOVAPS          Z1, Z1
-	VMOVAPS          Z3, Z2
-	VMOVUPS          (DI), Z3
-	VMULPS.BCST      number3d2aaaab<>+0(SB), Z3, Z3
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z2, Z2
 	ADDQ             SI, DI
 	VMOVUPS          (DI), Z4
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z4, Z4
 	ADDQ             SI, DI
-	VADDPS           Z4, Z3, Z5
-	VSUBPS           Z4, Z3, Z3
+	VADDPS           Z4, Z2, Z5
+	VSUBPS           Z4, Z2, Z2
 	VADDPS           Z5, Z0, Z0
-	VFMADD231PS.BCST number40000000<>+0(SB), Z3, Z1
-	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z2
-	VMOVUPS          (DI), Z3
-	VMOVAPS          Z3, Z3
+	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z3
+	VMOVUPS          (DI), Z2
+	VMOVAPS          Z2, Z2
 	ADDQ             SI, DI
-	VADDPS           Z3, Z2, Z2
+	VADDPS           Z2, Z3, Z3
 	VMOVUPS          Z0, (DX)
 	VMOVUPS          Z1, 256(DX)
-	VMOVUPS          Z2, 512(DX)
+	VMOVUPS          Z3, 512(DX)
 	LEAQ             64(CX), DI
 	VMOVUPS          (DI), Z0
 	VMULPS.BCST      number3e800000<>+0(SB), Z0, Z0
@@ -2733,26 +2589,24 @@ group:
 	VADDPS           Z2, Z1, Z3
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
-	VMOVAPS          Z1, Z1
-	VMOVAPS          Z3, Z2
-	VMOVUPS          (DI), Z3
-	VMULPS.BCST      number3d2aaaab<>+0(SB), Z3, Z3
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z2, Z2
 	ADDQ             SI, DI
 	VMOVUPS          (DI), Z4
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z4, Z4
 	ADDQ             SI, DI
-	VADDPS           Z4, Z3, Z5
-	VSUBPS           Z4, Z3, Z3
+	VADDPS           Z4, Z2, Z5
+	VSUBPS           Z4, Z2, Z2
 	VADDPS           Z5, Z0, Z0
-	VFMADD231PS.BCST number40000000<>+0(SB), Z3, Z1
-	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z2
-	VMOVUPS          (DI), Z3
-	VMOVAPS          Z3, Z3
+	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z3
+	VMOVUPS          (DI), Z2
+	VMOVAPS          Z2, Z2
 	ADDQ             SI, DI
-	VADDPS           Z3, Z2, Z2
+	VADDPS           Z2, Z3, Z3
 	VMOVUPS          Z0, 64(DX)
 	VMOVUPS          Z1, 320(DX)
-	VMOVUPS          Z2, 576(DX)
+	VMOVUPS          Z3, 576(DX)
 	LEAQ             128(CX), DI
 	VMOVUPS          (DI), Z0
 	VMULPS.BCST      number3e800000<>+0(SB), Z0, Z0
@@ -2766,26 +2620,24 @@ group:
 	VADDPS           Z2, Z1, Z3
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
-	VMOVAPS          Z1, Z1
-	VMOVAPS          Z3, Z2
-	VMOVUPS          (DI), Z3
-	VMULPS.BCST      number3d2aaaab<>+0(SB), Z3, Z3
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z2, Z2
 	ADDQ             SI, DI
 	VMOVUPS          (DI), Z4
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z4, Z4
 	ADDQ             SI, DI
-	VADDPS           Z4, Z3, Z5
-	VSUBPS           Z4, Z3, Z3
+	VADDPS           Z4, Z2, Z5
+	VSUBPS           Z4, Z2, Z2
 	VADDPS           Z5, Z0, Z0
-	VFMADD231PS.BCST number40000000<>+0(SB), Z3, Z1
-	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z2
-	VMOVUPS          (DI), Z3
-	VMOVAPS          Z3, Z3
+	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z3
+	VMOVUPS          (DI), Z2
+	VMOVAPS          Z2, Z2
 	ADDQ             SI, DI
-	VADDPS           Z3, Z2, Z2
+	VADDPS           Z2, Z3, Z3
 	VMOVUPS          Z0, 128(DX)
 	VMOVUPS          Z1, 384(DX)
-	VMOVUPS          Z2, 640(DX)
+	VMOVUPS          Z3, 640(DX)
 	LEAQ             192(CX), DI
 	VMOVUPS          (DI), Z0
 	VMULPS.BCST      number3e800000<>+0(SB), Z0, Z0
@@ -2799,26 +2651,24 @@ group:
 	VADDPS           Z2, Z1, Z3
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
-	VMOVAPS          Z1, Z1
-	VMOVAPS          Z3, Z2
-	VMOVUPS          (DI), Z3
-	VMULPS.BCST      number3d2aaaab<>+0(SB), Z3, Z3
+	VMOVUPS          (DI), Z2
+	VMULPS.BCST      number3d2aaaab<>+0(SB), Z2, Z2
 	ADDQ             SI, DI
 	VMOVUPS          (DI), Z4
 	VMULPS.BCST      number3d2aaaab<>+0(SB), Z4, Z4
 	ADDQ             SI, DI
-	VADDPS           Z4, Z3, Z5
-	VSUBPS           Z4, Z3, Z3
+	VADDPS           Z4, Z2, Z5
+	VSUBPS           Z4, Z2, Z2
 	VADDPS           Z5, Z0, Z0
-	VFMADD231PS.BCST number40000000<>+0(SB), Z3, Z1
-	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z2
-	VMOVUPS          (DI), Z3
-	VMOVAPS          Z3, Z3
+	VFMADD231PS.BCST number40000000<>+0(SB), Z2, Z1
+	VFMADD231PS.BCST number40800000<>+0(SB), Z5, Z3
+	VMOVUPS          (DI), Z2
+	VMOVAPS          Z2, Z2
 	ADDQ             SI, DI
-	VADDPS           Z3, Z2, Z2
+	VADDPS           Z2, Z3, Z3
 	VMOVUPS          Z0, 192(DX)
 	VMOVUPS          Z1, 448(DX)
-	VMOVUPS          Z2, 704(DX)
+	VMOVUPS          Z3, 704(DX)
 	VMOVUPS          (DX), Z0
 	VMOVUPS          64(DX), Z1
 	VMOVUPS          128(DX), Z2
@@ -3263,49 +3113,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, (R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, (R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 512(R10)
 	VMOVUPS          Z3, 1024(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1536(R10)
 	VMOVUPS          Z3, 2048(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2560(R10)
 	VMOVUPS          Z3, 3072(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3584(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3584(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -3334,49 +3179,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 64(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 64(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 576(R10)
 	VMOVUPS          Z3, 1088(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1600(R10)
 	VMOVUPS          Z3, 2112(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2624(R10)
 	VMOVUPS          Z3, 3136(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3648(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3648(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -3405,49 +3245,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 128(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 128(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 640(R10)
 	VMOVUPS          Z3, 1152(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1664(R10)
 	VMOVUPS          Z3, 2176(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2688(R10)
 	VMOVUPS          Z3, 3200(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3712(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3712(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -3476,49 +3311,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 192(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 192(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 704(R10)
 	VMOVUPS          Z3, 1216(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1728(R10)
 	VMOVUPS          Z3, 2240(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2752(R10)
 	VMOVUPS          Z3, 3264(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3776(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3776(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -3547,49 +3377,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 256(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 256(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 768(R10)
 	VMOVUPS          Z3, 1280(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1792(R10)
 	VMOVUPS          Z3, 2304(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2816(R10)
 	VMOVUPS          Z3, 3328(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3840(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3840(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -3618,49 +3443,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 320(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 320(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 832(R10)
 	VMOVUPS          Z3, 1344(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1856(R10)
 	VMOVUPS          Z3, 2368(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2880(R10)
 	VMOVUPS          Z3, 3392(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3904(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3904(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -3689,49 +3509,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 384(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 384(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 896(R10)
 	VMOVUPS          Z3, 1408(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1920(R10)
 	VMOVUPS          Z3, 2432(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2944(R10)
 	VMOVUPS          Z3, 3456(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3968(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3968(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -3760,49 +3575,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 448(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 448(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 960(R10)
 	VMOVUPS          Z3, 1472(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1984(R10)
 	VMOVUPS          Z3, 2496(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 3008(R10)
 	VMOVUPS          Z3, 3520(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 4032(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 4032(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -3816,31 +3626,27 @@ channel:
 	VMOVUPS          320(R10), Z5
 	VMOVUPS          384(R10), Z6
 	VMOVUPS          448(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -3849,11 +3655,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -3861,10 +3667,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          512(R10), Z0
@@ -3875,31 +3680,27 @@ channel:
 	VMOVUPS          832(R10), Z5
 	VMOVUPS          896(R10), Z6
 	VMOVUPS          960(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -3908,11 +3709,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -3920,10 +3721,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          1024(R10), Z0
@@ -3934,31 +3734,27 @@ channel:
 	VMOVUPS          1344(R10), Z5
 	VMOVUPS          1408(R10), Z6
 	VMOVUPS          1472(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -3967,11 +3763,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -3979,10 +3775,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          1536(R10), Z0
@@ -3993,31 +3788,27 @@ channel:
 	VMOVUPS          1856(R10), Z5
 	VMOVUPS          1920(R10), Z6
 	VMOVUPS          1984(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -4026,11 +3817,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -4038,10 +3829,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          2048(R10), Z0
@@ -4052,31 +3842,27 @@ channel:
 	VMOVUPS          2368(R10), Z5
 	VMOVUPS          2432(R10), Z6
 	VMOVUPS          2496(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -4085,11 +3871,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -4097,10 +3883,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          2560(R10), Z0
@@ -4111,31 +3896,27 @@ channel:
 	VMOVUPS          2880(R10), Z5
 	VMOVUPS          2944(R10), Z6
 	VMOVUPS          3008(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -4144,11 +3925,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -4156,10 +3937,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          3072(R10), Z0
@@ -4170,31 +3950,27 @@ channel:
 	VMOVUPS          3392(R10), Z5
 	VMOVUPS          3456(R10), Z6
 	VMOVUPS          3520(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -4203,11 +3979,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -4215,10 +3991,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          3584(R10), Z0
@@ -4229,31 +4004,27 @@ channel:
 	VMOVUPS          3904(R10), Z5
 	VMOVUPS          3968(R10), Z6
 	VMOVUPS          4032(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -4262,11 +4033,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -4274,10 +4045,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	ADDQ             R8, DX
@@ -4290,16 +4060,6 @@ channel:
 	VZEROUPPER
 	RET
 
-DATA numberc0a80000<>+0(SB)/4, $-1062731776
-DATA numberc0a80000<>+4(SB)/4, $-1062731776
-DATA numberc0a80000<>+8(SB)/4, $-1062731776
-DATA numberc0a80000<>+12(SB)/4, $-1062731776
-DATA numberc0a80000<>+16(SB)/4, $-1062731776
-DATA numberc0a80000<>+20(SB)/4, $-1062731776
-DATA numberc0a80000<>+24(SB)/4, $-1062731776
-DATA numberc0a80000<>+28(SB)/4, $-1062731776
-GLOBL numberc0a80000<>(SB), RODATA|NOPTR, $32
-
 DATA number40a80000<>+0(SB)/4, $+1084751872
 DATA number40a80000<>+4(SB)/4, $+1084751872
 DATA number40a80000<>+8(SB)/4, $+1084751872
@@ -4309,6 +4069,16 @@ DATA number40a80000<>+20(SB)/4, $+1084751872
 DATA number40a80000<>+24(SB)/4, $+1084751872
 DATA number40a80000<>+28(SB)/4, $+1084751872
 GLOBL number40a80000<>(SB), RODATA|NOPTR, $32
+
+DATA numberc0a80000<>+0(SB)/4, $-1062731776
+DATA numberc0a80000<>+4(SB)/4, $-1062731776
+DATA numberc0a80000<>+8(SB)/4, $-1062731776
+DATA numberc0a80000<>+12(SB)/4, $-1062731776
+DATA numberc0a80000<>+16(SB)/4, $-1062731776
+DATA numberc0a80000<>+20(SB)/4, $-1062731776
+DATA numberc0a80000<>+24(SB)/4, $-1062731776
+DATA numberc0a80000<>+28(SB)/4, $-1062731776
+GLOBL numberc0a80000<>(SB), RODATA|NOPTR, $32
 
 DATA numberc0880000<>+0(SB)/4, $-1064828928
 DATA numberc0880000<>+4(SB)/4, $-1064828928
@@ -4389,8 +4159,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -4428,8 +4196,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -4467,8 +4233,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -4506,8 +4270,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -4545,8 +4307,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -4584,8 +4344,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -4623,8 +4381,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -4662,8 +4418,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -4698,8 +4452,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          192(R10), Z4
 	VMOVUPS          256(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -4741,8 +4493,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          704(R10), Z4
 	VMOVUPS          768(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -4784,8 +4534,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          1216(R10), Z4
 	VMOVUPS          1280(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -4827,8 +4575,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          1728(R10), Z4
 	VMOVUPS          1792(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -4947,49 +4693,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, (R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, (R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 512(R10)
 	VMOVUPS          Z3, 1024(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1536(R10)
 	VMOVUPS          Z3, 2048(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2560(R10)
 	VMOVUPS          Z3, 3072(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3584(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3584(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -5026,49 +4767,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 64(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 64(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 576(R10)
 	VMOVUPS          Z3, 1088(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1600(R10)
 	VMOVUPS          Z3, 2112(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2624(R10)
 	VMOVUPS          Z3, 3136(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3648(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3648(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -5105,49 +4841,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 128(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 128(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 640(R10)
 	VMOVUPS          Z3, 1152(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1664(R10)
 	VMOVUPS          Z3, 2176(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2688(R10)
 	VMOVUPS          Z3, 3200(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3712(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3712(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -5184,49 +4915,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 192(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 192(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 704(R10)
 	VMOVUPS          Z3, 1216(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1728(R10)
 	VMOVUPS          Z3, 2240(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2752(R10)
 	VMOVUPS          Z3, 3264(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3776(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3776(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -5263,49 +4989,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 256(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 256(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 768(R10)
 	VMOVUPS          Z3, 1280(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1792(R10)
 	VMOVUPS          Z3, 2304(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2816(R10)
 	VMOVUPS          Z3, 3328(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3840(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3840(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -5342,49 +5063,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 320(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 320(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 832(R10)
 	VMOVUPS          Z3, 1344(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1856(R10)
 	VMOVUPS          Z3, 2368(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2880(R10)
 	VMOVUPS          Z3, 3392(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3904(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3904(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -5421,49 +5137,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 384(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 384(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 896(R10)
 	VMOVUPS          Z3, 1408(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1920(R10)
 	VMOVUPS          Z3, 2432(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 2944(R10)
 	VMOVUPS          Z3, 3456(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 3968(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 3968(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -5500,49 +5211,44 @@ channel:
 	VUNPCKHPD        Z2, Z8, Z2
 	VUNPCKLPD        Z6, Z5, Z8
 	VUNPCKHPD        Z6, Z5, Z5
-	VMOVAPS          Z8, Z6
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z6
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z6
-	VSUBPS           Z3, Z6, Z6
-	VMOVUPS          Z6, 448(R10)
-	VMOVAPS          Z8, Z3
+	VSUBPS           Z3, Z8, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z7, Z3
+	VMOVUPS          Z3, 448(R10)
+	VADDPS           Z4, Z8, Z3
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z7, Z3
-	VADDPS           Z4, Z3, Z3
-	VMOVAPS          Z2, Z6
+	VADDPS           Z0, Z2, Z6
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z1, Z6
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z3, Z9
-	VADDPS           Z6, Z9, Z9
+	VADDPS           Z6, Z3, Z9
 	VSUBPS           Z6, Z3, Z3
 	VMOVUPS          Z9, 960(R10)
 	VMOVUPS          Z3, 1472(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z6
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z0, Z6
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z1, Z6
 	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z6, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z6, Z3
 	VMOVUPS          Z9, 1984(R10)
 	VMOVUPS          Z3, 2496(R10)
 	VMOVAPS          Z8, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z7, Z3
 	VMOVAPS          Z2, Z4
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VFMADD231PS.BCST number40800000<>+0(SB), Z0, Z4
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z1, Z4
 	VMOVAPS          Z3, Z6
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z4, Z3
 	VMOVUPS          Z6, 3008(R10)
 	VMOVUPS          Z3, 3520(R10)
-	VMOVAPS          Z5, Z3
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z3
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z3
-	VSUBPS           Z0, Z3, Z3
-	VMOVUPS          Z3, 4032(R10)
+	VSUBPS           Z0, Z5, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z1, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z2, Z0
+	VMOVUPS          Z0, 4032(R10)
 	ADDQ             AX, DX
 	ADDQ             AX, BX
 	ADDQ             AX, SI
@@ -5556,31 +5262,27 @@ channel:
 	VMOVUPS          320(R10), Z5
 	VMOVUPS          384(R10), Z6
 	VMOVUPS          448(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -5589,11 +5291,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -5601,10 +5303,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          512(R10), Z0
@@ -5615,31 +5316,27 @@ channel:
 	VMOVUPS          832(R10), Z5
 	VMOVUPS          896(R10), Z6
 	VMOVUPS          960(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -5648,11 +5345,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -5660,10 +5357,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          1024(R10), Z0
@@ -5674,31 +5370,27 @@ channel:
 	VMOVUPS          1344(R10), Z5
 	VMOVUPS          1408(R10), Z6
 	VMOVUPS          1472(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -5707,11 +5399,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -5719,10 +5411,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          1536(R10), Z0
@@ -5733,31 +5424,27 @@ channel:
 	VMOVUPS          1856(R10), Z5
 	VMOVUPS          1920(R10), Z6
 	VMOVUPS          1984(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -5766,11 +5453,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -5778,10 +5465,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          2048(R10), Z0
@@ -5792,31 +5478,27 @@ channel:
 	VMOVUPS          2368(R10), Z5
 	VMOVUPS          2432(R10), Z6
 	VMOVUPS          2496(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -5825,11 +5507,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -5837,10 +5519,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          2560(R10), Z0
@@ -5851,31 +5532,27 @@ channel:
 	VMOVUPS          2880(R10), Z5
 	VMOVUPS          2944(R10), Z6
 	VMOVUPS          3008(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -5884,11 +5561,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -5896,10 +5573,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          3072(R10), Z0
@@ -5910,31 +5586,27 @@ channel:
 	VMOVUPS          3392(R10), Z5
 	VMOVUPS          3456(R10), Z6
 	VMOVUPS          3520(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -5943,11 +5615,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -5955,10 +5627,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          3584(R10), Z0
@@ -5969,31 +5640,27 @@ channel:
 	VMOVUPS          3904(R10), Z5
 	VMOVUPS          3968(R10), Z6
 	VMOVUPS          4032(R10), Z7
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVUPS          Z8, (R12)
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z6, Z0
+	VADDPS           Z2, Z6, Z0
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z8
+	VADDPS           Z1, Z5, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z8
-	VADDPS           Z1, Z8, Z8
-	VMOVAPS          Z0, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z0, Z9
 	VSUBPS           Z8, Z0, Z0
 	VMOVUPS          Z9, (R12)
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z8
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z8
 	VMOVAPS          Z0, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z0
@@ -6002,11 +5669,11 @@ channel:
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z0
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z0, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z0
@@ -6014,10 +5681,9 @@ channel:
 	ADDQ             DI, R12
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
-	VMOVAPS          Z7, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
+	VSUBPS           Z1, Z7, Z0
 	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z0
-	VSUBPS           Z1, Z0, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z0
 	VMOVUPS          Z0, (R12)
 	ADDQ             DI, R12
 	ADDQ             R8, DX
@@ -6069,8 +5735,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -6108,8 +5772,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -6147,8 +5809,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -6186,8 +5846,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -6225,8 +5883,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -6264,8 +5920,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -6303,8 +5957,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -6342,8 +5994,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          (R12), Z4
 	ADDQ             DI, R12
 	VMOVUPS          (R12), Z5
@@ -6378,8 +6028,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          192(R10), Z4
 	VMOVUPS          256(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -6425,8 +6073,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          704(R10), Z4
 	VMOVUPS          768(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -6472,8 +6118,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          1216(R10), Z4
 	VMOVUPS          1280(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -6519,8 +6163,6 @@ channel:
 	VSUBPS           Z2, Z1, Z1
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
-	VMOVAPS          Z3, Z3
-	VMOVAPS          Z1, Z1
 	VMOVUPS          1728(R10), Z4
 	VMOVUPS          1792(R10), Z5
 	VADDPS           Z5, Z4, Z6
@@ -6868,8 +6510,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, 1920(DX)
 	VMOVUPS          Z5, 2240(DX)
@@ -6878,8 +6519,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, 2560(DX)
 	VMOVUPS          Z5, 2880(DX)
@@ -6888,8 +6528,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, 3200(DX)
 	VMOVUPS          Z0, 3520(DX)
@@ -6911,8 +6550,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, 1984(DX)
 	VMOVUPS          Z5, 2304(DX)
@@ -6921,8 +6559,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, 2624(DX)
 	VMOVUPS          Z5, 2944(DX)
@@ -6931,8 +6568,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, 3264(DX)
 	VMOVUPS          Z0, 3584(DX)
@@ -6954,8 +6590,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, 2048(DX)
 	VMOVUPS          Z5, 2368(DX)
@@ -6964,8 +6599,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, 2688(DX)
 	VMOVUPS          Z5, 3008(DX)
@@ -6974,8 +6608,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, 3328(DX)
 	VMOVUPS          Z0, 3648(DX)
@@ -6997,8 +6630,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, 2112(DX)
 	VMOVUPS          Z5, 2432(DX)
@@ -7007,8 +6639,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, 2752(DX)
 	VMOVUPS          Z5, 3072(DX)
@@ -7017,8 +6648,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, 3392(DX)
 	VMOVUPS          Z0, 3712(DX)
@@ -7040,8 +6670,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, 2176(DX)
 	VMOVUPS          Z5, 2496(DX)
@@ -7050,8 +6679,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, 2816(DX)
 	VMOVUPS          Z5, 3136(DX)
@@ -7060,8 +6688,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, 3456(DX)
 	VMOVUPS          Z0, 3776(DX)
@@ -7080,8 +6707,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7092,8 +6718,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7104,8 +6729,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, K1, (R10)
 	ADDQ             DI, R10
@@ -7126,8 +6750,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7138,8 +6761,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7150,8 +6772,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, K1, (R10)
 	ADDQ             DI, R10
@@ -7172,8 +6793,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7184,8 +6804,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7196,8 +6815,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, K1, (R10)
 	ADDQ             DI, R10
@@ -7218,8 +6836,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7230,8 +6847,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7242,8 +6858,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, K1, (R10)
 	ADDQ             DI, R10
@@ -7264,8 +6879,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7276,8 +6890,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7288,8 +6901,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, K1, (R10)
 	ADDQ             DI, R10
@@ -7310,8 +6922,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7322,8 +6933,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7334,8 +6944,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, K1, (R10)
 	ADDQ             DI, R10
@@ -7356,8 +6965,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7368,8 +6976,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7380,8 +6987,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, K1, (R10)
 	ADDQ             DI, R10
@@ -7402,8 +7008,7 @@ channel:
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST numberbe638e39<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7414,8 +7019,7 @@ channel:
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z2, Z5
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z6
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z4, Z5
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVUPS          Z7, K1, (R10)
 	ADDQ             DI, R10
@@ -7426,8 +7030,7 @@ channel:
 	VFMADD231PS.BCST number3e360b61<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3db60b61<>+0(SB), Z3, Z1
 	VFMADD231PS.BCST number3d360b61<>+0(SB), Z4, Z0
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VMOVUPS          Z2, K1, (R10)
 	ADDQ             DI, R10
@@ -7569,104 +7172,95 @@ unit:
 	ADDQ             BX, R9
 	VMOVUPS          (R9), Z7
 	ADDQ             BX, R9
-	VMOVAPS          Z6, Z8
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z8
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z8
-	VSUBPS           Z0, Z8, Z8
-	VMOVAPS          Z6, Z0
-	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z0
-	VADDPS           Z2, Z0, Z0
-	VMOVAPS          Z5, Z9
+	VSUBPS           Z0, Z6, Z0
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z4, Z0
+	VADDPS           Z2, Z6, Z8
+	VFMADD231PS.BCST numberc0880000<>+0(SB), Z4, Z8
+	VADDPS           Z1, Z5, Z9
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z3, Z9
-	VADDPS           Z1, Z9, Z9
-	VMOVAPS          Z0, Z10
-	VADDPS           Z9, Z10, Z10
-	VSUBPS           Z9, Z0, Z0
+	VADDPS           Z9, Z8, Z10
+	VSUBPS           Z9, Z8, Z8
 	VMOVAPS          Z6, Z9
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z9
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z9
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z4, Z9
 	VMOVAPS          Z5, Z11
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z11
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z1, Z11
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z3, Z11
 	VMOVAPS          Z9, Z12
 	VFMADD231PS.BCST number40000000<>+0(SB), Z11, Z12
 	VFMADD231PS.BCST numberc0000000<>+0(SB), Z11, Z9
 	VMOVAPS          Z6, Z6
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z6
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z6
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z4, Z6
 	VMOVAPS          Z5, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z1, Z2
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z3, Z2
 	VMOVAPS          Z6, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z2, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z2, Z6
-	VMOVAPS          Z7, Z2
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z2
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z2
-	VSUBPS           Z1, Z2, Z2
-	VUNPCKLPS        Z10, Z8, Z1
-	VUNPCKHPS        Z10, Z8, Z5
-	VUNPCKLPS        Z12, Z0, Z3
-	VUNPCKHPS        Z12, Z0, Z0
-	VUNPCKLPD        Z3, Z1, Z7
-	VUNPCKHPD        Z3, Z1, Z1
-	VUNPCKLPD        Z0, Z5, Z3
-	VUNPCKHPD        Z0, Z5, Z0
+	VSUBPS           Z1, Z7, Z1
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z3, Z1
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z5, Z1
+	VUNPCKLPS        Z10, Z0, Z2
+	VUNPCKHPS        Z10, Z0, Z3
+	VUNPCKLPS        Z12, Z8, Z0
+	VUNPCKHPS        Z12, Z8, Z5
+	VUNPCKLPD        Z0, Z2, Z7
+	VUNPCKHPD        Z0, Z2, Z0
+	VUNPCKLPD        Z5, Z3, Z2
+	VUNPCKHPD        Z5, Z3, Z3
 	VUNPCKLPS        Z4, Z9, Z5
 	VUNPCKHPS        Z4, Z9, Z8
-	VUNPCKLPS        Z2, Z6, Z4
-	VUNPCKHPS        Z2, Z6, Z2
+	VUNPCKLPS        Z1, Z6, Z4
+	VUNPCKHPS        Z1, Z6, Z1
 	VUNPCKLPD        Z4, Z5, Z6
 	VUNPCKHPD        Z4, Z5, Z4
-	VUNPCKLPD        Z2, Z8, Z5
-	VUNPCKHPD        Z2, Z8, Z2
+	VUNPCKLPD        Z1, Z8, Z5
+	VUNPCKHPD        Z1, Z8, Z1
 	MOVQ             CX, R9
 	VSHUFF32X4       $0x44, Z6, Z7, Z8
 	VSHUFF32X4       $0x99, Z6, Z7, Z6
-	VSHUFF32X4       $0x44, Z4, Z1, Z7
-	VSHUFF32X4       $0x99, Z4, Z1, Z1
-	VSHUFF32X4       $0x44, Z5, Z3, Z4
-	VSHUFF32X4       $0x99, Z5, Z3, Z3
-	VSHUFF32X4       $0x44, Z2, Z0, Z5
-	VSHUFF32X4       $0x99, Z2, Z0, Z0
-	VMOVAPS          Z3, Z2
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z6, Z2
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z2
-	VSUBPS           Z8, Z2, Z2
-	VMOVUPS          Z2, (R9)
+	VSHUFF32X4       $0x44, Z4, Z0, Z7
+	VSHUFF32X4       $0x99, Z4, Z0, Z0
+	VSHUFF32X4       $0x44, Z5, Z2, Z4
+	VSHUFF32X4       $0x99, Z5, Z2, Z2
+	VSHUFF32X4       $0x44, Z1, Z3, Z5
+	VSHUFF32X4       $0x99, Z1, Z3, Z1
+	VSUBPS           Z8, Z2, Z3
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z6, Z3
+	VMOVUPS          Z3, (R9)
 	ADDQ             AX, R9
-	VMOVAPS          Z3, Z2
-	VFMADD231PS.BCST numberc0880000<>+0(SB), Z6, Z2
-	VADDPS           Z4, Z2, Z2
-	VMOVAPS          Z1, Z8
+	VADDPS           Z4, Z2, Z3
+	VFMADD231PS.BCST numberc0880000<>+0(SB), Z6, Z3
+	VADDPS           Z7, Z0, Z8
 	VFMADD231PS.BCST numberc0880000<>+0(SB), Z5, Z8
-	VADDPS           Z7, Z8, Z8
-	VMOVAPS          Z2, Z9
-	VADDPS           Z8, Z9, Z9
-	VSUBPS           Z8, Z2, Z2
+	VADDPS           Z8, Z3, Z9
+	VSUBPS           Z8, Z3, Z3
 	VMOVUPS          Z9, (R9)
 	ADDQ             AX, R9
-	VMOVUPS          Z2, (R9)
+	VMOVUPS          Z3, (R9)
 	ADDQ             AX, R9
-	VMOVAPS          Z3, Z2
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z6, Z2
-	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z2
-	VMOVAPS          Z1, Z8
-	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z5, Z8
+	VMOVAPS          Z2, Z3
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z6, Z3
+	VMOVAPS          Z0, Z8
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z7, Z8
-	VMOVAPS          Z2, Z9
+	VFMADD231PS.BCST numberbfa00000<>+0(SB), Z5, Z8
+	VMOVAPS          Z3, Z9
 	VFMADD231PS.BCST number40000000<>+0(SB), Z8, Z9
-	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z2
+	VFMADD231PS.BCST numberc0000000<>+0(SB), Z8, Z3
 	VMOVUPS          Z9, (R9)
 	ADDQ             AX, R9
-	VMOVUPS          Z2, (R9)
+	VMOVUPS          Z3, (R9)
 	ADDQ             AX, R9
-	VMOVAPS          Z3, Z2
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z6, Z2
+	VMOVAPS          Z2, Z2
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z2
-	VMOVAPS          Z1, Z3
-	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z5, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z6, Z2
+	VMOVAPS          Z0, Z3
 	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z3
+	VFMADD231PS.BCST numberc0a00000<>+0(SB), Z5, Z3
 	VMOVAPS          Z2, Z4
 	VFMADD231PS.BCST number3f000000<>+0(SB), Z3, Z4
 	VFMADD231PS.BCST numberbf000000<>+0(SB), Z3, Z2
@@ -7674,11 +7268,10 @@ unit:
 	ADDQ             AX, R9
 	VMOVUPS          Z2, (R9)
 	ADDQ             AX, R9
-	VMOVAPS          Z0, Z0
-	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z1, Z0
-	VFMADD231PS.BCST number40a80000<>+0(SB), Z5, Z0
-	VSUBPS           Z7, Z0, Z0
-	VMOVUPS          Z0, (R9)
+	VSUBPS           Z7, Z1, Z1
+	VFMADD231PS.BCST number40a80000<>+0(SB), Z5, Z1
+	VFMADD231PS.BCST numberc0a80000<>+0(SB), Z0, Z1
+	VMOVUPS          Z1, (R9)
 	ADDQ             AX, R9
 	ADDQ             $0x08, DI
 	ADDQ             $+64, CX
@@ -7733,22 +7326,19 @@ unit:
 	VMOVAPS          Z1, Z6
 	VADDPS           Z2, Z5, Z5
 	VADDPS           Z3, Z6, Z6
-	VMOVAPS          Z5, Z7
-	VADDPS           Z6, Z7, Z7
+	VADDPS           Z6, Z5, Z7
 	VSUBPS           Z6, Z5, Z5
 	VMOVAPS          Z0, Z6
 	VMULPS.BCST      number40000000<>+0(SB), Z1, Z8
 	VFMADD231PS.BCST number40800000<>+0(SB), Z2, Z6
 	VFMADD231PS.BCST number41000000<>+0(SB), Z3, Z8
-	VMOVAPS          Z6, Z9
-	VADDPS           Z8, Z9, Z9
+	VADDPS           Z8, Z6, Z9
 	VSUBPS           Z8, Z6, Z6
 	VMOVAPS          Z0, Z0
 	VMULPS.BCST      number3f000000<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z2, Z0
 	VFMADD231PS.BCST number3e000000<>+0(SB), Z3, Z1
-	VMOVAPS          Z0, Z2
-	VADDPS           Z1, Z2, Z2
+	VADDPS           Z1, Z0, Z2
 	VSUBPS           Z1, Z0, Z0
 	VUNPCKLPS        Z7, Z4, Z1
 	VUNPCKHPS        Z7, Z4, Z7
@@ -7771,79 +7361,73 @@ unit:
 	VMOVAPS          Z1, Z10
 	VADDPS           Z4, Z9, Z9
 	VADDPS           Z5, Z10, Z10
-	VMOVAPS          Z9, Z11
-	VADDPS           Z10, Z11, Z11
+	VADDPS           Z10, Z9, Z11
 	VSUBPS           Z10, Z9, Z9
 	VMOVAPS          Z8, Z10
 	VMULPS.BCST      number40000000<>+0(SB), Z1, Z12
 	VFMADD231PS.BCST number40800000<>+0(SB), Z4, Z10
 	VFMADD231PS.BCST number41000000<>+0(SB), Z5, Z12
-	VMOVAPS          Z10, Z13
-	VADDPS           Z12, Z13, Z13
+	VADDPS           Z12, Z10, Z13
 	VSUBPS           Z12, Z10, Z10
 	VMOVAPS          Z8, Z8
 	VMULPS.BCST      number3f000000<>+0(SB), Z1, Z1
 	VFMADD231PS.BCST number3e800000<>+0(SB), Z4, Z8
 	VFMADD231PS.BCST number3e000000<>+0(SB), Z5, Z1
-	VMOVAPS          Z8, Z4
-	VADDPS           Z1, Z4, Z4
-	VSUBPS           Z1, Z8, Z8
+	VADDPS           Z1, Z8, Z4
+	VSUBPS           Z1, Z8, Z1
 	MOVQ             CX, R9
-	VMOVAPS          Z3, Z1
-	VSHUFF32X4       $0x44, Z1, Z6, Z12
+	VMOVAPS          Z3, Z8
+	VSHUFF32X4       $0x44, Z8, Z6, Z12
 	VMOVUPS          Z12, (R9)
-	VSHUFF32X4       $0xee, Z1, Z6, Z1
-	VMOVUPS          Z1, 64(R9)
-	ADDQ             AX, R9
-	VMOVAPS          Z3, Z1
-	VMOVAPS          Z2, Z6
-	VADDPS           Z7, Z1, Z1
-	VADDPS           Z0, Z6, Z6
-	VMOVAPS          Z1, Z12
-	VADDPS           Z6, Z12, Z12
-	VSUBPS           Z6, Z1, Z1
-	VSHUFF32X4       $0x44, Z12, Z11, Z6
-	VMOVUPS          Z6, (R9)
-	VSHUFF32X4       $0xee, Z12, Z11, Z6
+	VSHUFF32X4       $0xee, Z8, Z6, Z6
 	VMOVUPS          Z6, 64(R9)
 	ADDQ             AX, R9
-	VSHUFF32X4       $0x44, Z1, Z9, Z6
-	VMOVUPS          Z6, (R9)
-	VSHUFF32X4       $0xee, Z1, Z9, Z1
-	VMOVUPS          Z1, 64(R9)
+	VMOVAPS          Z3, Z6
+	VMOVAPS          Z2, Z8
+	VADDPS           Z7, Z6, Z6
+	VADDPS           Z0, Z8, Z8
+	VADDPS           Z8, Z6, Z12
+	VSUBPS           Z8, Z6, Z6
+	VSHUFF32X4       $0x44, Z12, Z11, Z8
+	VMOVUPS          Z8, (R9)
+	VSHUFF32X4       $0xee, Z12, Z11, Z8
+	VMOVUPS          Z8, 64(R9)
 	ADDQ             AX, R9
-	VMOVAPS          Z3, Z1
-	VMULPS.BCST      number40000000<>+0(SB), Z2, Z6
-	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z1
-	VFMADD231PS.BCST number41000000<>+0(SB), Z0, Z6
-	VMOVAPS          Z1, Z9
-	VADDPS           Z6, Z9, Z9
-	VSUBPS           Z6, Z1, Z1
-	VSHUFF32X4       $0x44, Z9, Z13, Z6
-	VMOVUPS          Z6, (R9)
-	VSHUFF32X4       $0xee, Z9, Z13, Z6
+	VSHUFF32X4       $0x44, Z6, Z9, Z8
+	VMOVUPS          Z8, (R9)
+	VSHUFF32X4       $0xee, Z6, Z9, Z6
 	VMOVUPS          Z6, 64(R9)
 	ADDQ             AX, R9
-	VSHUFF32X4       $0x44, Z1, Z10, Z6
-	VMOVUPS          Z6, (R9)
-	VSHUFF32X4       $0xee, Z1, Z10, Z1
-	VMOVUPS          Z1, 64(R9)
+	VMOVAPS          Z3, Z6
+	VMULPS.BCST      number40000000<>+0(SB), Z2, Z8
+	VFMADD231PS.BCST number40800000<>+0(SB), Z7, Z6
+	VFMADD231PS.BCST number41000000<>+0(SB), Z0, Z8
+	VADDPS           Z8, Z6, Z9
+	VSUBPS           Z8, Z6, Z6
+	VSHUFF32X4       $0x44, Z9, Z13, Z8
+	VMOVUPS          Z8, (R9)
+	VSHUFF32X4       $0xee, Z9, Z13, Z8
+	VMOVUPS          Z8, 64(R9)
 	ADDQ             AX, R9
-	VMOVAPS          Z3, Z1
+	VSHUFF32X4       $0x44, Z6, Z10, Z8
+	VMOVUPS          Z8, (R9)
+	VSHUFF32X4       $0xee, Z6, Z10, Z6
+	VMOVUPS          Z6, 64(R9)
+	ADDQ             AX, R9
+	VMOVAPS          Z3, Z3
 	VMULPS.BCST      number3f000000<>+0(SB), Z2, Z2
-	VFMADD231PS.BCST number3e800000<>+0(SB), Z7, Z1
+	VFMADD231PS.BCST number3e800000<>+0(SB), Z7, Z3
 	VFMADD231PS.BCST number3e000000<>+0(SB), Z0, Z2
-	VMOVAPS          Z1, Z3
-	VADDPS           Z2, Z3, Z3
-	VSUBPS           Z2, Z1, Z1
-	VSHUFF32X4       $0x44, Z3, Z4, Z2
-	VMOVUPS          Z2, (R9)
-	VSHUFF32X4       $0xee, Z3, Z4, Z2
-	VMOVUPS          Z2, 64(R9)
+	VADDPS           Z2, Z3, Z6
+	VSUBPS           Z2, Z3, Z2
+	VSHUFF32X4       $0x44, Z6, Z4, Z3
+	VMOVUPS          Z3, (R9)
+	VSHUFF32X4       $0xee, Z6, Z4, Z3
+	VMOVUPS          Z3, 64(R9)
 	ADDQ             AX, R9
-	VSHUFF32X4       $0x44, Z1, Z8, Z2
-	VMOVUPS          Z2, (R9)
-	VSHUFF32X4       $0xee, Z1, Z8, Z1
+	VSHUFF32X4       $0x44, Z2, Z1, Z3
+	VMOVUPS          Z3, (R9)
+	VSHUFF32X4       $0xee, Z2, Z1, Z1
 	VMOVUPS          Z1, 64(R9)
 	ADDQ             AX, R9
 	VSHUFF32X4       $0x44, Z0, Z5, Z1
@@ -7890,8 +7474,6 @@ group:
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
 	VMOVAPS          Z3, Z4
-	VMOVAPS          Z1, Z1
-	VMOVAPS          Z3, Z3
 	VMOVUPS          (DI), Z5
 	VMULPS.BCST      number3c360b61<>+0(SB), Z5, Z5
 	ADDQ             SI, DI
@@ -7942,8 +7524,6 @@ group:
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
 	VMOVAPS          Z3, Z4
-	VMOVAPS          Z1, Z1
-	VMOVAPS          Z3, Z3
 	VMOVUPS          (DI), Z5
 	VMULPS.BCST      number3c360b61<>+0(SB), Z5, Z5
 	ADDQ             SI, DI
@@ -7994,8 +7574,6 @@ group:
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
 	VMOVAPS          Z3, Z4
-	VMOVAPS          Z1, Z1
-	VMOVAPS          Z3, Z3
 	VMOVUPS          (DI), Z5
 	VMULPS.BCST      number3c360b61<>+0(SB), Z5, Z5
 	ADDQ             SI, DI
@@ -8046,8 +7624,6 @@ group:
 	VADDPS           Z3, Z0, Z0
 	VMOVAPS          Z1, Z2
 	VMOVAPS          Z3, Z4
-	VMOVAPS          Z1, Z1
-	VMOVAPS          Z3, Z3
 	VMOVUPS          (DI), Z5
 	VMULPS.BCST      number3c360b61<>+0(SB), Z5, Z5
 	ADDQ             SI, DI
@@ -14036,30 +13612,27 @@ channel:
 	VUNPCKLPD   Y5, Y2, Y6
 	VUNPCKHPD   Y5, Y2, Y2
 	VMOVAPS     Y6, Y5
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VFMADD231PS number40800000<>+0(SB), Y3, Y5
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VMOVUPS     Y5, (R10)
 	VMOVAPS     Y6, Y3
 	VFMADD231PS numberc0800000<>+0(SB), Y4, Y3
 	VMOVAPS     Y1, Y5
 	VFMADD231PS numberc0800000<>+0(SB), Y0, Y5
-	VMOVAPS     Y3, Y7
-	VADDPS      Y5, Y7, Y7
+	VADDPS      Y5, Y3, Y7
 	VSUBPS      Y5, Y3, Y3
 	VMOVUPS     Y7, 192(R10)
 	VMOVUPS     Y3, 384(R10)
-	VMOVAPS     Y6, Y3
-	VSUBPS      Y4, Y3, Y3
-	VMOVAPS     Y1, Y4
-	VSUBPS      Y0, Y4, Y4
+	VSUBPS      Y4, Y6, Y3
+	VSUBPS      Y0, Y1, Y4
 	VMOVAPS     Y3, Y5
 	VFMADD231PS number40000000<>+0(SB), Y4, Y5
 	VFMADD231PS numberc0000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y5, 576(R10)
 	VMOVUPS     Y3, 768(R10)
 	VMOVAPS     Y2, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VFMADD231PS number40800000<>+0(SB), Y0, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VMOVUPS     Y2, 960(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
@@ -14086,30 +13659,27 @@ channel:
 	VUNPCKLPD   Y5, Y2, Y6
 	VUNPCKHPD   Y5, Y2, Y2
 	VMOVAPS     Y6, Y5
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VFMADD231PS number40800000<>+0(SB), Y3, Y5
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VMOVUPS     Y5, 32(R10)
 	VMOVAPS     Y6, Y3
 	VFMADD231PS numberc0800000<>+0(SB), Y4, Y3
 	VMOVAPS     Y1, Y5
 	VFMADD231PS numberc0800000<>+0(SB), Y0, Y5
-	VMOVAPS     Y3, Y7
-	VADDPS      Y5, Y7, Y7
+	VADDPS      Y5, Y3, Y7
 	VSUBPS      Y5, Y3, Y3
 	VMOVUPS     Y7, 224(R10)
 	VMOVUPS     Y3, 416(R10)
-	VMOVAPS     Y6, Y3
-	VSUBPS      Y4, Y3, Y3
-	VMOVAPS     Y1, Y4
-	VSUBPS      Y0, Y4, Y4
+	VSUBPS      Y4, Y6, Y3
+	VSUBPS      Y0, Y1, Y4
 	VMOVAPS     Y3, Y5
 	VFMADD231PS number40000000<>+0(SB), Y4, Y5
 	VFMADD231PS numberc0000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y5, 608(R10)
 	VMOVUPS     Y3, 800(R10)
 	VMOVAPS     Y2, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VFMADD231PS number40800000<>+0(SB), Y0, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VMOVUPS     Y2, 992(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
@@ -14136,30 +13706,27 @@ channel:
 	VUNPCKLPD   Y5, Y2, Y6
 	VUNPCKHPD   Y5, Y2, Y2
 	VMOVAPS     Y6, Y5
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VFMADD231PS number40800000<>+0(SB), Y3, Y5
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VMOVUPS     Y5, 64(R10)
 	VMOVAPS     Y6, Y3
 	VFMADD231PS numberc0800000<>+0(SB), Y4, Y3
 	VMOVAPS     Y1, Y5
 	VFMADD231PS numberc0800000<>+0(SB), Y0, Y5
-	VMOVAPS     Y3, Y7
-	VADDPS      Y5, Y7, Y7
+	VADDPS      Y5, Y3, Y7
 	VSUBPS      Y5, Y3, Y3
 	VMOVUPS     Y7, 256(R10)
 	VMOVUPS     Y3, 448(R10)
-	VMOVAPS     Y6, Y3
-	VSUBPS      Y4, Y3, Y3
-	VMOVAPS     Y1, Y4
-	VSUBPS      Y0, Y4, Y4
+	VSUBPS      Y4, Y6, Y3
+	VSUBPS      Y0, Y1, Y4
 	VMOVAPS     Y3, Y5
 	VFMADD231PS number40000000<>+0(SB), Y4, Y5
 	VFMADD231PS numberc0000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y5, 640(R10)
 	VMOVUPS     Y3, 832(R10)
 	VMOVAPS     Y2, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VFMADD231PS number40800000<>+0(SB), Y0, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VMOVUPS     Y2, 1024(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
@@ -14186,30 +13753,27 @@ channel:
 	VUNPCKLPD   Y5, Y2, Y6
 	VUNPCKHPD   Y5, Y2, Y2
 	VMOVAPS     Y6, Y5
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VFMADD231PS number40800000<>+0(SB), Y3, Y5
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VMOVUPS     Y5, 96(R10)
 	VMOVAPS     Y6, Y3
 	VFMADD231PS numberc0800000<>+0(SB), Y4, Y3
 	VMOVAPS     Y1, Y5
 	VFMADD231PS numberc0800000<>+0(SB), Y0, Y5
-	VMOVAPS     Y3, Y7
-	VADDPS      Y5, Y7, Y7
+	VADDPS      Y5, Y3, Y7
 	VSUBPS      Y5, Y3, Y3
 	VMOVUPS     Y7, 288(R10)
 	VMOVUPS     Y3, 480(R10)
-	VMOVAPS     Y6, Y3
-	VSUBPS      Y4, Y3, Y3
-	VMOVAPS     Y1, Y4
-	VSUBPS      Y0, Y4, Y4
+	VSUBPS      Y4, Y6, Y3
+	VSUBPS      Y0, Y1, Y4
 	VMOVAPS     Y3, Y5
 	VFMADD231PS number40000000<>+0(SB), Y4, Y5
 	VFMADD231PS numberc0000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y5, 672(R10)
 	VMOVUPS     Y3, 864(R10)
 	VMOVAPS     Y2, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VFMADD231PS number40800000<>+0(SB), Y0, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VMOVUPS     Y2, 1056(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
@@ -14236,30 +13800,27 @@ channel:
 	VUNPCKLPD   Y5, Y2, Y6
 	VUNPCKHPD   Y5, Y2, Y2
 	VMOVAPS     Y6, Y5
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VFMADD231PS number40800000<>+0(SB), Y3, Y5
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VMOVUPS     Y5, 128(R10)
 	VMOVAPS     Y6, Y3
 	VFMADD231PS numberc0800000<>+0(SB), Y4, Y3
 	VMOVAPS     Y1, Y5
 	VFMADD231PS numberc0800000<>+0(SB), Y0, Y5
-	VMOVAPS     Y3, Y7
-	VADDPS      Y5, Y7, Y7
+	VADDPS      Y5, Y3, Y7
 	VSUBPS      Y5, Y3, Y3
 	VMOVUPS     Y7, 320(R10)
 	VMOVUPS     Y3, 512(R10)
-	VMOVAPS     Y6, Y3
-	VSUBPS      Y4, Y3, Y3
-	VMOVAPS     Y1, Y4
-	VSUBPS      Y0, Y4, Y4
+	VSUBPS      Y4, Y6, Y3
+	VSUBPS      Y0, Y1, Y4
 	VMOVAPS     Y3, Y5
 	VFMADD231PS number40000000<>+0(SB), Y4, Y5
 	VFMADD231PS numberc0000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y5, 704(R10)
 	VMOVUPS     Y3, 896(R10)
 	VMOVAPS     Y2, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VFMADD231PS number40800000<>+0(SB), Y0, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VMOVUPS     Y2, 1088(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
@@ -14286,30 +13847,27 @@ channel:
 	VUNPCKLPD   Y5, Y2, Y6
 	VUNPCKHPD   Y5, Y2, Y2
 	VMOVAPS     Y6, Y5
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VFMADD231PS number40800000<>+0(SB), Y3, Y5
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y5
 	VMOVUPS     Y5, 160(R10)
 	VMOVAPS     Y6, Y3
 	VFMADD231PS numberc0800000<>+0(SB), Y4, Y3
 	VMOVAPS     Y1, Y5
 	VFMADD231PS numberc0800000<>+0(SB), Y0, Y5
-	VMOVAPS     Y3, Y7
-	VADDPS      Y5, Y7, Y7
+	VADDPS      Y5, Y3, Y7
 	VSUBPS      Y5, Y3, Y3
 	VMOVUPS     Y7, 352(R10)
 	VMOVUPS     Y3, 544(R10)
-	VMOVAPS     Y6, Y3
-	VSUBPS      Y4, Y3, Y3
-	VMOVAPS     Y1, Y4
-	VSUBPS      Y0, Y4, Y4
+	VSUBPS      Y4, Y6, Y3
+	VSUBPS      Y0, Y1, Y4
 	VMOVAPS     Y3, Y5
 	VFMADD231PS number40000000<>+0(SB), Y4, Y5
 	VFMADD231PS numberc0000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y5, 736(R10)
 	VMOVUPS     Y3, 928(R10)
 	VMOVAPS     Y2, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VFMADD231PS number40800000<>+0(SB), Y0, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y2
 	VMOVUPS     Y2, 1120(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
@@ -14323,25 +13881,22 @@ channel:
 	VMOVUPS     128(R10), Y4
 	VMOVUPS     160(R10), Y5
 	VMOVAPS     Y4, Y6
-	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VFMADD231PS number40800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VMOVUPS     Y6, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y4, Y0
 	VFMADD231PS numberc0800000<>+0(SB), Y2, Y0
 	VMOVAPS     Y3, Y6
 	VFMADD231PS numberc0800000<>+0(SB), Y1, Y6
-	VMOVAPS     Y0, Y7
-	VADDPS      Y6, Y7, Y7
+	VADDPS      Y6, Y0, Y7
 	VSUBPS      Y6, Y0, Y0
 	VMOVUPS     Y7, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y4, Y0
-	VSUBPS      Y2, Y0, Y0
-	VMOVAPS     Y3, Y2
-	VSUBPS      Y1, Y2, Y2
+	VSUBPS      Y2, Y4, Y0
+	VSUBPS      Y1, Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number40000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberc0000000<>+0(SB), Y2, Y0
@@ -14350,8 +13905,8 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y5, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VFMADD231PS number40800000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     192(R10), Y0
@@ -14361,25 +13916,22 @@ channel:
 	VMOVUPS     320(R10), Y4
 	VMOVUPS     352(R10), Y5
 	VMOVAPS     Y4, Y6
-	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VFMADD231PS number40800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VMOVUPS     Y6, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y4, Y0
 	VFMADD231PS numberc0800000<>+0(SB), Y2, Y0
 	VMOVAPS     Y3, Y6
 	VFMADD231PS numberc0800000<>+0(SB), Y1, Y6
-	VMOVAPS     Y0, Y7
-	VADDPS      Y6, Y7, Y7
+	VADDPS      Y6, Y0, Y7
 	VSUBPS      Y6, Y0, Y0
 	VMOVUPS     Y7, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y4, Y0
-	VSUBPS      Y2, Y0, Y0
-	VMOVAPS     Y3, Y2
-	VSUBPS      Y1, Y2, Y2
+	VSUBPS      Y2, Y4, Y0
+	VSUBPS      Y1, Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number40000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberc0000000<>+0(SB), Y2, Y0
@@ -14388,8 +13940,8 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y5, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VFMADD231PS number40800000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     384(R10), Y0
@@ -14399,25 +13951,22 @@ channel:
 	VMOVUPS     512(R10), Y4
 	VMOVUPS     544(R10), Y5
 	VMOVAPS     Y4, Y6
-	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VFMADD231PS number40800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VMOVUPS     Y6, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y4, Y0
 	VFMADD231PS numberc0800000<>+0(SB), Y2, Y0
 	VMOVAPS     Y3, Y6
 	VFMADD231PS numberc0800000<>+0(SB), Y1, Y6
-	VMOVAPS     Y0, Y7
-	VADDPS      Y6, Y7, Y7
+	VADDPS      Y6, Y0, Y7
 	VSUBPS      Y6, Y0, Y0
 	VMOVUPS     Y7, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y4, Y0
-	VSUBPS      Y2, Y0, Y0
-	VMOVAPS     Y3, Y2
-	VSUBPS      Y1, Y2, Y2
+	VSUBPS      Y2, Y4, Y0
+	VSUBPS      Y1, Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number40000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberc0000000<>+0(SB), Y2, Y0
@@ -14426,8 +13975,8 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y5, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VFMADD231PS number40800000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     576(R10), Y0
@@ -14437,25 +13986,22 @@ channel:
 	VMOVUPS     704(R10), Y4
 	VMOVUPS     736(R10), Y5
 	VMOVAPS     Y4, Y6
-	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VFMADD231PS number40800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VMOVUPS     Y6, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y4, Y0
 	VFMADD231PS numberc0800000<>+0(SB), Y2, Y0
 	VMOVAPS     Y3, Y6
 	VFMADD231PS numberc0800000<>+0(SB), Y1, Y6
-	VMOVAPS     Y0, Y7
-	VADDPS      Y6, Y7, Y7
+	VADDPS      Y6, Y0, Y7
 	VSUBPS      Y6, Y0, Y0
 	VMOVUPS     Y7, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y4, Y0
-	VSUBPS      Y2, Y0, Y0
-	VMOVAPS     Y3, Y2
-	VSUBPS      Y1, Y2, Y2
+	VSUBPS      Y2, Y4, Y0
+	VSUBPS      Y1, Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number40000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberc0000000<>+0(SB), Y2, Y0
@@ -14464,8 +14010,8 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y5, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VFMADD231PS number40800000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     768(R10), Y0
@@ -14475,25 +14021,22 @@ channel:
 	VMOVUPS     896(R10), Y4
 	VMOVUPS     928(R10), Y5
 	VMOVAPS     Y4, Y6
-	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VFMADD231PS number40800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VMOVUPS     Y6, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y4, Y0
 	VFMADD231PS numberc0800000<>+0(SB), Y2, Y0
 	VMOVAPS     Y3, Y6
 	VFMADD231PS numberc0800000<>+0(SB), Y1, Y6
-	VMOVAPS     Y0, Y7
-	VADDPS      Y6, Y7, Y7
+	VADDPS      Y6, Y0, Y7
 	VSUBPS      Y6, Y0, Y0
 	VMOVUPS     Y7, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y4, Y0
-	VSUBPS      Y2, Y0, Y0
-	VMOVAPS     Y3, Y2
-	VSUBPS      Y1, Y2, Y2
+	VSUBPS      Y2, Y4, Y0
+	VSUBPS      Y1, Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number40000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberc0000000<>+0(SB), Y2, Y0
@@ -14502,8 +14045,8 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y5, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VFMADD231PS number40800000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     960(R10), Y0
@@ -14513,25 +14056,22 @@ channel:
 	VMOVUPS     1088(R10), Y4
 	VMOVUPS     1120(R10), Y5
 	VMOVAPS     Y4, Y6
-	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VFMADD231PS number40800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VMOVUPS     Y6, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y4, Y0
 	VFMADD231PS numberc0800000<>+0(SB), Y2, Y0
 	VMOVAPS     Y3, Y6
 	VFMADD231PS numberc0800000<>+0(SB), Y1, Y6
-	VMOVAPS     Y0, Y7
-	VADDPS      Y6, Y7, Y7
+	VADDPS      Y6, Y0, Y7
 	VSUBPS      Y6, Y0, Y0
 	VMOVUPS     Y7, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y4, Y0
-	VSUBPS      Y2, Y0, Y0
-	VMOVAPS     Y3, Y2
-	VSUBPS      Y1, Y2, Y2
+	VSUBPS      Y2, Y4, Y0
+	VSUBPS      Y1, Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number40000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberc0000000<>+0(SB), Y2, Y0
@@ -14540,8 +14080,8 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y5, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VFMADD231PS number40800000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	ADDQ        R8, DX
@@ -14593,8 +14133,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -14622,8 +14160,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -14651,8 +14187,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -14680,8 +14214,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -14709,8 +14241,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -14738,8 +14268,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -14764,8 +14292,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     96(R10), Y4
 	VMOVUPS     128(R10), Y5
 	VADDPS      Y5, Y4, Y6
@@ -14799,8 +14325,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     288(R10), Y4
 	VMOVUPS     320(R10), Y5
 	VADDPS      Y5, Y4, Y6
@@ -14834,8 +14358,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     480(R10), Y4
 	VMOVUPS     512(R10), Y5
 	VADDPS      Y5, Y4, Y6
@@ -14869,8 +14391,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     672(R10), Y4
 	VMOVUPS     704(R10), Y5
 	VADDPS      Y5, Y4, Y6
@@ -15020,16 +14540,14 @@ channel:
 	VMULPS         numberbe2aaaab<>+0(SB), Y0, Y3
 	VMULPS         numberbe2aaaab<>+0(SB), Y1, Y4
 	VFMADD231PS    numberbe2aaaab<>+0(SB), Y2, Y3
-	VMOVAPS        Y3, Y5
-	VADDPS         Y4, Y5, Y5
+	VADDPS         Y4, Y3, Y5
 	VSUBPS         Y4, Y3, Y3
 	VMOVUPS        Y5, 384(DX)
 	VMOVUPS        Y3, 480(DX)
 	VMULPS         number3d2aaaab<>+0(SB), Y0, Y0
 	VMULPS         number3daaaaab<>+0(SB), Y1, Y1
 	VFMADD231PS    number3e2aaaab<>+0(SB), Y2, Y0
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        Y3, 576(DX)
 	VMOVUPS        Y0, 672(DX)
@@ -15045,16 +14563,14 @@ channel:
 	VMULPS         numberbe2aaaab<>+0(SB), Y0, Y3
 	VMULPS         numberbe2aaaab<>+0(SB), Y1, Y4
 	VFMADD231PS    numberbe2aaaab<>+0(SB), Y2, Y3
-	VMOVAPS        Y3, Y5
-	VADDPS         Y4, Y5, Y5
+	VADDPS         Y4, Y3, Y5
 	VSUBPS         Y4, Y3, Y3
 	VMOVUPS        Y5, 416(DX)
 	VMOVUPS        Y3, 512(DX)
 	VMULPS         number3d2aaaab<>+0(SB), Y0, Y0
 	VMULPS         number3daaaaab<>+0(SB), Y1, Y1
 	VFMADD231PS    number3e2aaaab<>+0(SB), Y2, Y0
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        Y3, 608(DX)
 	VMOVUPS        Y0, 704(DX)
@@ -15070,16 +14586,14 @@ channel:
 	VMULPS         numberbe2aaaab<>+0(SB), Y0, Y3
 	VMULPS         numberbe2aaaab<>+0(SB), Y1, Y4
 	VFMADD231PS    numberbe2aaaab<>+0(SB), Y2, Y3
-	VMOVAPS        Y3, Y5
-	VADDPS         Y4, Y5, Y5
+	VADDPS         Y4, Y3, Y5
 	VSUBPS         Y4, Y3, Y3
 	VMOVUPS        Y5, 448(DX)
 	VMOVUPS        Y3, 544(DX)
 	VMULPS         number3d2aaaab<>+0(SB), Y0, Y0
 	VMULPS         number3daaaaab<>+0(SB), Y1, Y1
 	VFMADD231PS    number3e2aaaab<>+0(SB), Y2, Y0
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        Y3, 640(DX)
 	VMOVUPS        Y0, 736(DX)
@@ -15095,8 +14609,7 @@ channel:
 	VMULPS         numberbe2aaaab<>+0(SB), Y0, Y3
 	VMULPS         numberbe2aaaab<>+0(SB), Y1, Y4
 	VFMADD231PS    numberbe2aaaab<>+0(SB), Y2, Y3
-	VMOVAPS        Y3, Y5
-	VADDPS         Y4, Y5, Y5
+	VADDPS         Y4, Y3, Y5
 	VSUBPS         Y4, Y3, Y3
 	VMOVDQU        (R9), Y4
 	VMASKMOVPS     Y5, Y4, (R11)
@@ -15107,8 +14620,7 @@ channel:
 	VMULPS         number3d2aaaab<>+0(SB), Y0, Y0
 	VMULPS         number3daaaaab<>+0(SB), Y1, Y1
 	VFMADD231PS    number3e2aaaab<>+0(SB), Y2, Y0
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y3, Y1, (R11)
@@ -15129,8 +14641,7 @@ channel:
 	VMULPS         numberbe2aaaab<>+0(SB), Y0, Y3
 	VMULPS         numberbe2aaaab<>+0(SB), Y1, Y4
 	VFMADD231PS    numberbe2aaaab<>+0(SB), Y2, Y3
-	VMOVAPS        Y3, Y5
-	VADDPS         Y4, Y5, Y5
+	VADDPS         Y4, Y3, Y5
 	VSUBPS         Y4, Y3, Y3
 	VMOVDQU        (R9), Y4
 	VMASKMOVPS     Y5, Y4, (R11)
@@ -15141,8 +14652,7 @@ channel:
 	VMULPS         number3d2aaaab<>+0(SB), Y0, Y0
 	VMULPS         number3daaaaab<>+0(SB), Y1, Y1
 	VFMADD231PS    number3e2aaaab<>+0(SB), Y2, Y0
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y3, Y1, (R11)
@@ -15163,8 +14673,7 @@ channel:
 	VMULPS         numberbe2aaaab<>+0(SB), Y0, Y3
 	VMULPS         numberbe2aaaab<>+0(SB), Y1, Y4
 	VFMADD231PS    numberbe2aaaab<>+0(SB), Y2, Y3
-	VMOVAPS        Y3, Y5
-	VADDPS         Y4, Y5, Y5
+	VADDPS         Y4, Y3, Y5
 	VSUBPS         Y4, Y3, Y3
 	VMOVDQU        (R9), Y4
 	VMASKMOVPS     Y5, Y4, (R11)
@@ -15175,8 +14684,7 @@ channel:
 	VMULPS         number3d2aaaab<>+0(SB), Y0, Y0
 	VMULPS         number3daaaaab<>+0(SB), Y1, Y1
 	VFMADD231PS    number3e2aaaab<>+0(SB), Y2, Y0
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y3, Y1, (R11)
@@ -15197,8 +14705,7 @@ channel:
 	VMULPS         numberbe2aaaab<>+0(SB), Y0, Y3
 	VMULPS         numberbe2aaaab<>+0(SB), Y1, Y4
 	VFMADD231PS    numberbe2aaaab<>+0(SB), Y2, Y3
-	VMOVAPS        Y3, Y5
-	VADDPS         Y4, Y5, Y5
+	VADDPS         Y4, Y3, Y5
 	VSUBPS         Y4, Y3, Y3
 	VMOVDQU        (R9), Y4
 	VMASKMOVPS     Y5, Y4, (R11)
@@ -15209,8 +14716,7 @@ channel:
 	VMULPS         number3d2aaaab<>+0(SB), Y0, Y0
 	VMULPS         number3daaaaab<>+0(SB), Y1, Y1
 	VFMADD231PS    number3e2aaaab<>+0(SB), Y2, Y0
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y3, Y1, (R11)
@@ -15231,8 +14737,7 @@ channel:
 	VMULPS         numberbe2aaaab<>+0(SB), Y0, Y3
 	VMULPS         numberbe2aaaab<>+0(SB), Y1, Y4
 	VFMADD231PS    numberbe2aaaab<>+0(SB), Y2, Y3
-	VMOVAPS        Y3, Y5
-	VADDPS         Y4, Y5, Y5
+	VADDPS         Y4, Y3, Y5
 	VSUBPS         Y4, Y3, Y3
 	VMOVDQU        (R9), Y4
 	VMASKMOVPS     Y5, Y4, (R11)
@@ -15243,8 +14748,7 @@ channel:
 	VMULPS         number3d2aaaab<>+0(SB), Y0, Y0
 	VMULPS         number3daaaaab<>+0(SB), Y1, Y1
 	VFMADD231PS    number3e2aaaab<>+0(SB), Y2, Y0
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y3, Y1, (R11)
@@ -15265,8 +14769,7 @@ channel:
 	VMULPS         numberbe2aaaab<>+0(SB), Y0, Y3
 	VMULPS         numberbe2aaaab<>+0(SB), Y1, Y4
 	VFMADD231PS    numberbe2aaaab<>+0(SB), Y2, Y3
-	VMOVAPS        Y3, Y5
-	VADDPS         Y4, Y5, Y5
+	VADDPS         Y4, Y3, Y5
 	VSUBPS         Y4, Y3, Y3
 	VMOVDQU        (R9), Y4
 	VMASKMOVPS     Y5, Y4, (R11)
@@ -15277,8 +14780,7 @@ channel:
 	VMULPS         number3d2aaaab<>+0(SB), Y0, Y0
 	VMULPS         number3daaaaab<>+0(SB), Y1, Y1
 	VFMADD231PS    number3e2aaaab<>+0(SB), Y2, Y0
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y3, Y1, (R11)
@@ -15348,30 +14850,27 @@ unit:
 	VMOVUPS     (R10), Y5
 	ADDQ        SI, R10
 	VMOVAPS     Y4, Y6
-	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VFMADD231PS number40800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y6
 	VMOVUPS     Y6, (CX)
 	VMOVAPS     Y4, Y0
 	VFMADD231PS numberc0800000<>+0(SB), Y2, Y0
 	VMOVAPS     Y3, Y6
 	VFMADD231PS numberc0800000<>+0(SB), Y1, Y6
-	VMOVAPS     Y0, Y7
-	VADDPS      Y6, Y7, Y7
+	VADDPS      Y6, Y0, Y7
 	VSUBPS      Y6, Y0, Y0
 	VMOVUPS     Y7, 32(CX)
 	VMOVUPS     Y0, 64(CX)
-	VMOVAPS     Y4, Y0
-	VSUBPS      Y2, Y0, Y0
-	VMOVAPS     Y3, Y2
-	VSUBPS      Y1, Y2, Y2
+	VSUBPS      Y2, Y4, Y0
+	VSUBPS      Y1, Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number40000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberc0000000<>+0(SB), Y2, Y0
 	VMOVUPS     Y4, 96(CX)
 	VMOVUPS     Y0, 128(CX)
 	VMOVAPS     Y5, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VFMADD231PS number40800000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y0
 	VMOVUPS     Y0, 160(CX)
 	VMOVUPS     (CX), Y0
 	VMOVUPS     32(CX), Y1
@@ -15405,35 +14904,32 @@ unit:
 	VPERM2F128  $0x20, Y8, Y4, Y2
 	VPERM2F128  $0x20, Y5, Y1, Y1
 	VMOVAPS     Y3, Y4
-	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y4
 	VFMADD231PS number40800000<>+0(SB), Y6, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y2, Y4
 	VMOVUPS     Y4, (R10)
 	ADDQ        AX, R10
 	VMOVAPS     Y3, Y4
 	VFMADD231PS numberc0800000<>+0(SB), Y2, Y4
 	VMOVAPS     Y1, Y5
 	VFMADD231PS numberc0800000<>+0(SB), Y7, Y5
-	VMOVAPS     Y4, Y6
-	VADDPS      Y5, Y6, Y6
+	VADDPS      Y5, Y4, Y6
 	VSUBPS      Y5, Y4, Y4
 	VMOVUPS     Y6, (R10)
 	ADDQ        AX, R10
 	VMOVUPS     Y4, (R10)
 	ADDQ        AX, R10
-	VMOVAPS     Y3, Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVAPS     Y1, Y2
-	VSUBPS      Y7, Y2, Y2
-	VMOVAPS     Y3, Y4
-	VFMADD231PS number40000000<>+0(SB), Y2, Y4
-	VFMADD231PS numberc0000000<>+0(SB), Y2, Y3
+	VSUBPS      Y2, Y3, Y2
+	VSUBPS      Y7, Y1, Y3
+	VMOVAPS     Y2, Y4
+	VFMADD231PS number40000000<>+0(SB), Y3, Y4
+	VFMADD231PS numberc0000000<>+0(SB), Y3, Y2
 	VMOVUPS     Y4, (R10)
 	ADDQ        AX, R10
-	VMOVUPS     Y3, (R10)
+	VMOVUPS     Y2, (R10)
 	ADDQ        AX, R10
 	VMOVAPS     Y0, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y0
 	VFMADD231PS number40800000<>+0(SB), Y7, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y0
 	VMOVUPS     Y0, (R10)
 	ADDQ        AX, R10
 	ADDQ        $0x08, R8
@@ -15490,8 +14986,7 @@ unit:
 	VMOVAPS        Y1, Y5
 	VADDPS         Y2, Y4, Y4
 	VADDPS         Y3, Y5, Y5
-	VMOVAPS        Y4, Y6
-	VADDPS         Y5, Y6, Y6
+	VADDPS         Y5, Y4, Y6
 	VSUBPS         Y5, Y4, Y4
 	VMOVUPS        Y6, 32(CX)
 	VMOVUPS        Y4, 64(CX)
@@ -15499,8 +14994,7 @@ unit:
 	VMULPS         number40000000<>+0(SB), Y1, Y1
 	VFMADD231PS    number40800000<>+0(SB), Y2, Y0
 	VFMADD231PS    number41000000<>+0(SB), Y3, Y1
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        Y2, 96(CX)
 	VMOVUPS        Y0, 128(CX)
@@ -15535,8 +15029,7 @@ unit:
 	VMOVAPS        Y0, Y9
 	VADDPS         Y4, Y6, Y6
 	VADDPS         Y1, Y9, Y9
-	VMOVAPS        Y6, Y10
-	VADDPS         Y9, Y10, Y10
+	VADDPS         Y9, Y6, Y10
 	VSUBPS         Y9, Y6, Y6
 	VMOVUPS        Y10, 32(CX)
 	VMOVUPS        Y6, 64(CX)
@@ -15544,11 +15037,10 @@ unit:
 	VMULPS         number40000000<>+0(SB), Y0, Y0
 	VFMADD231PS    number40800000<>+0(SB), Y4, Y3
 	VFMADD231PS    number41000000<>+0(SB), Y1, Y0
-	VMOVAPS        Y3, Y4
-	VADDPS         Y0, Y4, Y4
-	VSUBPS         Y0, Y3, Y3
+	VADDPS         Y0, Y3, Y4
+	VSUBPS         Y0, Y3, Y0
 	VMOVUPS        Y4, 96(CX)
-	VMOVUPS        Y3, 128(CX)
+	VMOVUPS        Y0, 128(CX)
 	VMOVUPS        Y1, 160(CX)
 	MOVQ           DX, R10
 	VMOVAPS        Y7, Y0
@@ -15562,8 +15054,7 @@ unit:
 	VMOVAPS        Y2, Y1
 	VADDPS         Y8, Y0, Y0
 	VADDPS         Y5, Y1, Y1
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        32(CX), Y1
 	VPERM2F128     $0x20, Y3, Y1, Y4
@@ -15581,8 +15072,7 @@ unit:
 	VMULPS         number40000000<>+0(SB), Y2, Y1
 	VFMADD231PS    number40800000<>+0(SB), Y8, Y0
 	VFMADD231PS    number41000000<>+0(SB), Y5, Y1
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        96(CX), Y1
 	VPERM2F128     $0x20, Y2, Y1, Y3
@@ -15639,26 +15129,24 @@ group:
 	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y3, Y0, Y0
-	VMOVAPS      Y1, Y1
-	VMOVAPS      Y3, Y2
-	VMOVUPS      (DI), Y3
-	VMULPS       number3d2aaaab<>+0(SB), Y3, Y3
+	VMOVUPS      (DI), Y2
+	VMULPS       number3d2aaaab<>+0(SB), Y2, Y2
 	ADDQ         SI, DI
 	VMOVUPS      (DI), Y4
 	VMULPS       number3d2aaaab<>+0(SB), Y4, Y4
 	ADDQ         SI, DI
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y2, Y2
 	VADDPS       Y5, Y0, Y0
-	VFMADD231PS  number40000000<>+0(SB), Y3, Y1
-	VFMADD231PS  number40800000<>+0(SB), Y5, Y2
-	VMOVUPS      (DI), Y3
-	VMOVAPS      Y3, Y3
+	VFMADD231PS  number40000000<>+0(SB), Y2, Y1
+	VFMADD231PS  number40800000<>+0(SB), Y5, Y3
+	VMOVUPS      (DI), Y2
+	VMOVAPS      Y2, Y2
 	ADDQ         SI, DI
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y3, Y3
 	VMOVUPS      Y0, (DX)
 	VMOVUPS      Y1, 128(DX)
-	VMOVUPS      Y2, 256(DX)
+	VMOVUPS      Y3, 256(DX)
 	LEAQ         32(CX), DI
 	VMOVUPS      (DI), Y0
 	VMULPS       number3e800000<>+0(SB), Y0, Y0
@@ -15672,26 +15160,24 @@ group:
 	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y3, Y0, Y0
-	VMOVAPS      Y1, Y1
-	VMOVAPS      Y3, Y2
-	VMOVUPS      (DI), Y3
-	VMULPS       number3d2aaaab<>+0(SB), Y3, Y3
+	VMOVUPS      (DI), Y2
+	VMULPS       number3d2aaaab<>+0(SB), Y2, Y2
 	ADDQ         SI, DI
 	VMOVUPS      (DI), Y4
 	VMULPS       number3d2aaaab<>+0(SB), Y4, Y4
 	ADDQ         SI, DI
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y2, Y2
 	VADDPS       Y5, Y0, Y0
-	VFMADD231PS  number40000000<>+0(SB), Y3, Y1
-	VFMADD231PS  number40800000<>+0(SB), Y5, Y2
-	VMOVUPS      (DI), Y3
-	VMOVAPS      Y3, Y3
+	VFMADD231PS  number40000000<>+0(SB), Y2, Y1
+	VFMADD231PS  number40800000<>+0(SB), Y5, Y3
+	VMOVUPS      (DI), Y2
+	VMOVAPS      Y2, Y2
 	ADDQ         SI, DI
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y3, Y3
 	VMOVUPS      Y0, 32(DX)
 	VMOVUPS      Y1, 160(DX)
-	VMOVUPS      Y2, 288(DX)
+	VMOVUPS      Y3, 288(DX)
 	LEAQ         64(CX), DI
 	VMOVUPS      (DI), Y0
 	VMULPS       number3e800000<>+0(SB), Y0, Y0
@@ -15705,26 +15191,24 @@ group:
 	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y3, Y0, Y0
-	VMOVAPS      Y1, Y1
-	VMOVAPS      Y3, Y2
-	VMOVUPS      (DI), Y3
-	VMULPS       number3d2aaaab<>+0(SB), Y3, Y3
+	VMOVUPS      (DI), Y2
+	VMULPS       number3d2aaaab<>+0(SB), Y2, Y2
 	ADDQ         SI, DI
 	VMOVUPS      (DI), Y4
 	VMULPS       number3d2aaaab<>+0(SB), Y4, Y4
 	ADDQ         SI, DI
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y2, Y2
 	VADDPS       Y5, Y0, Y0
-	VFMADD231PS  number40000000<>+0(SB), Y3, Y1
-	VFMADD231PS  number40800000<>+0(SB), Y5, Y2
-	VMOVUPS      (DI), Y3
-	VMOVAPS      Y3, Y3
+	VFMADD231PS  number40000000<>+0(SB), Y2, Y1
+	VFMADD231PS  number40800000<>+0(SB), Y5, Y3
+	VMOVUPS      (DI), Y2
+	VMOVAPS      Y2, Y2
 	ADDQ         SI, DI
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y3, Y3
 	VMOVUPS      Y0, 64(DX)
 	VMOVUPS      Y1, 192(DX)
-	VMOVUPS      Y2, 320(DX)
+	VMOVUPS      Y3, 320(DX)
 	LEAQ         96(CX), DI
 	VMOVUPS      (DI), Y0
 	VMULPS       number3e800000<>+0(SB), Y0, Y0
@@ -15738,26 +15222,24 @@ group:
 	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VADDPS       Y3, Y0, Y0
-	VMOVAPS      Y1, Y1
-	VMOVAPS      Y3, Y2
-	VMOVUPS      (DI), Y3
-	VMULPS       number3d2aaaab<>+0(SB), Y3, Y3
+	VMOVUPS      (DI), Y2
+	VMULPS       number3d2aaaab<>+0(SB), Y2, Y2
 	ADDQ         SI, DI
 	VMOVUPS      (DI), Y4
 	VMULPS       number3d2aaaab<>+0(SB), Y4, Y4
 	ADDQ         SI, DI
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y4, Y2, Y5
+	VSUBPS       Y4, Y2, Y2
 	VADDPS       Y5, Y0, Y0
-	VFMADD231PS  number40000000<>+0(SB), Y3, Y1
-	VFMADD231PS  number40800000<>+0(SB), Y5, Y2
-	VMOVUPS      (DI), Y3
-	VMOVAPS      Y3, Y3
+	VFMADD231PS  number40000000<>+0(SB), Y2, Y1
+	VFMADD231PS  number40800000<>+0(SB), Y5, Y3
+	VMOVUPS      (DI), Y2
+	VMOVAPS      Y2, Y2
 	ADDQ         SI, DI
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y3, Y3
 	VMOVUPS      Y0, 96(DX)
 	VMOVUPS      Y1, 224(DX)
-	VMOVUPS      Y2, 352(DX)
+	VMOVUPS      Y3, 352(DX)
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	VMOVUPS      64(DX), Y2
@@ -16088,49 +15570,44 @@ channel:
 	VUNPCKHPD   Y2, Y8, Y2
 	VUNPCKLPD   Y6, Y5, Y8
 	VUNPCKHPD   Y6, Y5, Y5
-	VMOVAPS     Y8, Y6
-	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y6
-	VFMADD231PS number40a80000<>+0(SB), Y4, Y6
-	VSUBPS      Y3, Y6, Y6
-	VMOVUPS     Y6, (R10)
-	VMOVAPS     Y8, Y3
+	VSUBPS      Y3, Y8, Y3
+	VFMADD231PS number40a80000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y3
+	VMOVUPS     Y3, (R10)
+	VADDPS      Y4, Y8, Y3
 	VFMADD231PS numberc0880000<>+0(SB), Y7, Y3
-	VADDPS      Y4, Y3, Y3
-	VMOVAPS     Y2, Y6
+	VADDPS      Y0, Y2, Y6
 	VFMADD231PS numberc0880000<>+0(SB), Y1, Y6
-	VADDPS      Y0, Y6, Y6
-	VMOVAPS     Y3, Y9
-	VADDPS      Y6, Y9, Y9
+	VADDPS      Y6, Y3, Y9
 	VSUBPS      Y6, Y3, Y3
 	VMOVUPS     Y9, 256(R10)
 	VMOVUPS     Y3, 512(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VFMADD231PS number3e800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y6
-	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VFMADD231PS number3e800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VMOVAPS     Y3, Y9
 	VFMADD231PS number40000000<>+0(SB), Y6, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y6, Y3
 	VMOVUPS     Y9, 768(R10)
 	VMOVUPS     Y3, 1024(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VFMADD231PS number40800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y4
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VFMADD231PS number40800000<>+0(SB), Y0, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VMOVAPS     Y3, Y6
 	VFMADD231PS number3f000000<>+0(SB), Y4, Y6
 	VFMADD231PS numberbf000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y6, 1280(R10)
 	VMOVUPS     Y3, 1536(R10)
-	VMOVAPS     Y5, Y3
-	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y3
-	VFMADD231PS number40a80000<>+0(SB), Y1, Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     Y3, 1792(R10)
+	VSUBPS      Y0, Y5, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y0
+	VMOVUPS     Y0, 1792(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
 	ADDQ        AX, SI
@@ -16159,49 +15636,44 @@ channel:
 	VUNPCKHPD   Y2, Y8, Y2
 	VUNPCKLPD   Y6, Y5, Y8
 	VUNPCKHPD   Y6, Y5, Y5
-	VMOVAPS     Y8, Y6
-	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y6
-	VFMADD231PS number40a80000<>+0(SB), Y4, Y6
-	VSUBPS      Y3, Y6, Y6
-	VMOVUPS     Y6, 32(R10)
-	VMOVAPS     Y8, Y3
+	VSUBPS      Y3, Y8, Y3
+	VFMADD231PS number40a80000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y3
+	VMOVUPS     Y3, 32(R10)
+	VADDPS      Y4, Y8, Y3
 	VFMADD231PS numberc0880000<>+0(SB), Y7, Y3
-	VADDPS      Y4, Y3, Y3
-	VMOVAPS     Y2, Y6
+	VADDPS      Y0, Y2, Y6
 	VFMADD231PS numberc0880000<>+0(SB), Y1, Y6
-	VADDPS      Y0, Y6, Y6
-	VMOVAPS     Y3, Y9
-	VADDPS      Y6, Y9, Y9
+	VADDPS      Y6, Y3, Y9
 	VSUBPS      Y6, Y3, Y3
 	VMOVUPS     Y9, 288(R10)
 	VMOVUPS     Y3, 544(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VFMADD231PS number3e800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y6
-	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VFMADD231PS number3e800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VMOVAPS     Y3, Y9
 	VFMADD231PS number40000000<>+0(SB), Y6, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y6, Y3
 	VMOVUPS     Y9, 800(R10)
 	VMOVUPS     Y3, 1056(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VFMADD231PS number40800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y4
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VFMADD231PS number40800000<>+0(SB), Y0, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VMOVAPS     Y3, Y6
 	VFMADD231PS number3f000000<>+0(SB), Y4, Y6
 	VFMADD231PS numberbf000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y6, 1312(R10)
 	VMOVUPS     Y3, 1568(R10)
-	VMOVAPS     Y5, Y3
-	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y3
-	VFMADD231PS number40a80000<>+0(SB), Y1, Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     Y3, 1824(R10)
+	VSUBPS      Y0, Y5, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y0
+	VMOVUPS     Y0, 1824(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
 	ADDQ        AX, SI
@@ -16230,49 +15702,44 @@ channel:
 	VUNPCKHPD   Y2, Y8, Y2
 	VUNPCKLPD   Y6, Y5, Y8
 	VUNPCKHPD   Y6, Y5, Y5
-	VMOVAPS     Y8, Y6
-	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y6
-	VFMADD231PS number40a80000<>+0(SB), Y4, Y6
-	VSUBPS      Y3, Y6, Y6
-	VMOVUPS     Y6, 64(R10)
-	VMOVAPS     Y8, Y3
+	VSUBPS      Y3, Y8, Y3
+	VFMADD231PS number40a80000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y3
+	VMOVUPS     Y3, 64(R10)
+	VADDPS      Y4, Y8, Y3
 	VFMADD231PS numberc0880000<>+0(SB), Y7, Y3
-	VADDPS      Y4, Y3, Y3
-	VMOVAPS     Y2, Y6
+	VADDPS      Y0, Y2, Y6
 	VFMADD231PS numberc0880000<>+0(SB), Y1, Y6
-	VADDPS      Y0, Y6, Y6
-	VMOVAPS     Y3, Y9
-	VADDPS      Y6, Y9, Y9
+	VADDPS      Y6, Y3, Y9
 	VSUBPS      Y6, Y3, Y3
 	VMOVUPS     Y9, 320(R10)
 	VMOVUPS     Y3, 576(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VFMADD231PS number3e800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y6
-	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VFMADD231PS number3e800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VMOVAPS     Y3, Y9
 	VFMADD231PS number40000000<>+0(SB), Y6, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y6, Y3
 	VMOVUPS     Y9, 832(R10)
 	VMOVUPS     Y3, 1088(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VFMADD231PS number40800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y4
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VFMADD231PS number40800000<>+0(SB), Y0, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VMOVAPS     Y3, Y6
 	VFMADD231PS number3f000000<>+0(SB), Y4, Y6
 	VFMADD231PS numberbf000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y6, 1344(R10)
 	VMOVUPS     Y3, 1600(R10)
-	VMOVAPS     Y5, Y3
-	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y3
-	VFMADD231PS number40a80000<>+0(SB), Y1, Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     Y3, 1856(R10)
+	VSUBPS      Y0, Y5, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y0
+	VMOVUPS     Y0, 1856(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
 	ADDQ        AX, SI
@@ -16301,49 +15768,44 @@ channel:
 	VUNPCKHPD   Y2, Y8, Y2
 	VUNPCKLPD   Y6, Y5, Y8
 	VUNPCKHPD   Y6, Y5, Y5
-	VMOVAPS     Y8, Y6
-	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y6
-	VFMADD231PS number40a80000<>+0(SB), Y4, Y6
-	VSUBPS      Y3, Y6, Y6
-	VMOVUPS     Y6, 96(R10)
-	VMOVAPS     Y8, Y3
+	VSUBPS      Y3, Y8, Y3
+	VFMADD231PS number40a80000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y3
+	VMOVUPS     Y3, 96(R10)
+	VADDPS      Y4, Y8, Y3
 	VFMADD231PS numberc0880000<>+0(SB), Y7, Y3
-	VADDPS      Y4, Y3, Y3
-	VMOVAPS     Y2, Y6
+	VADDPS      Y0, Y2, Y6
 	VFMADD231PS numberc0880000<>+0(SB), Y1, Y6
-	VADDPS      Y0, Y6, Y6
-	VMOVAPS     Y3, Y9
-	VADDPS      Y6, Y9, Y9
+	VADDPS      Y6, Y3, Y9
 	VSUBPS      Y6, Y3, Y3
 	VMOVUPS     Y9, 352(R10)
 	VMOVUPS     Y3, 608(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VFMADD231PS number3e800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y6
-	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VFMADD231PS number3e800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VMOVAPS     Y3, Y9
 	VFMADD231PS number40000000<>+0(SB), Y6, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y6, Y3
 	VMOVUPS     Y9, 864(R10)
 	VMOVUPS     Y3, 1120(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VFMADD231PS number40800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y4
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VFMADD231PS number40800000<>+0(SB), Y0, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VMOVAPS     Y3, Y6
 	VFMADD231PS number3f000000<>+0(SB), Y4, Y6
 	VFMADD231PS numberbf000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y6, 1376(R10)
 	VMOVUPS     Y3, 1632(R10)
-	VMOVAPS     Y5, Y3
-	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y3
-	VFMADD231PS number40a80000<>+0(SB), Y1, Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     Y3, 1888(R10)
+	VSUBPS      Y0, Y5, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y0
+	VMOVUPS     Y0, 1888(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
 	ADDQ        AX, SI
@@ -16372,49 +15834,44 @@ channel:
 	VUNPCKHPD   Y2, Y8, Y2
 	VUNPCKLPD   Y6, Y5, Y8
 	VUNPCKHPD   Y6, Y5, Y5
-	VMOVAPS     Y8, Y6
-	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y6
-	VFMADD231PS number40a80000<>+0(SB), Y4, Y6
-	VSUBPS      Y3, Y6, Y6
-	VMOVUPS     Y6, 128(R10)
-	VMOVAPS     Y8, Y3
+	VSUBPS      Y3, Y8, Y3
+	VFMADD231PS number40a80000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y3
+	VMOVUPS     Y3, 128(R10)
+	VADDPS      Y4, Y8, Y3
 	VFMADD231PS numberc0880000<>+0(SB), Y7, Y3
-	VADDPS      Y4, Y3, Y3
-	VMOVAPS     Y2, Y6
+	VADDPS      Y0, Y2, Y6
 	VFMADD231PS numberc0880000<>+0(SB), Y1, Y6
-	VADDPS      Y0, Y6, Y6
-	VMOVAPS     Y3, Y9
-	VADDPS      Y6, Y9, Y9
+	VADDPS      Y6, Y3, Y9
 	VSUBPS      Y6, Y3, Y3
 	VMOVUPS     Y9, 384(R10)
 	VMOVUPS     Y3, 640(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VFMADD231PS number3e800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y6
-	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VFMADD231PS number3e800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VMOVAPS     Y3, Y9
 	VFMADD231PS number40000000<>+0(SB), Y6, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y6, Y3
 	VMOVUPS     Y9, 896(R10)
 	VMOVUPS     Y3, 1152(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VFMADD231PS number40800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y4
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VFMADD231PS number40800000<>+0(SB), Y0, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VMOVAPS     Y3, Y6
 	VFMADD231PS number3f000000<>+0(SB), Y4, Y6
 	VFMADD231PS numberbf000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y6, 1408(R10)
 	VMOVUPS     Y3, 1664(R10)
-	VMOVAPS     Y5, Y3
-	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y3
-	VFMADD231PS number40a80000<>+0(SB), Y1, Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     Y3, 1920(R10)
+	VSUBPS      Y0, Y5, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y0
+	VMOVUPS     Y0, 1920(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
 	ADDQ        AX, SI
@@ -16443,49 +15900,44 @@ channel:
 	VUNPCKHPD   Y2, Y8, Y2
 	VUNPCKLPD   Y6, Y5, Y8
 	VUNPCKHPD   Y6, Y5, Y5
-	VMOVAPS     Y8, Y6
-	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y6
-	VFMADD231PS number40a80000<>+0(SB), Y4, Y6
-	VSUBPS      Y3, Y6, Y6
-	VMOVUPS     Y6, 160(R10)
-	VMOVAPS     Y8, Y3
+	VSUBPS      Y3, Y8, Y3
+	VFMADD231PS number40a80000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y3
+	VMOVUPS     Y3, 160(R10)
+	VADDPS      Y4, Y8, Y3
 	VFMADD231PS numberc0880000<>+0(SB), Y7, Y3
-	VADDPS      Y4, Y3, Y3
-	VMOVAPS     Y2, Y6
+	VADDPS      Y0, Y2, Y6
 	VFMADD231PS numberc0880000<>+0(SB), Y1, Y6
-	VADDPS      Y0, Y6, Y6
-	VMOVAPS     Y3, Y9
-	VADDPS      Y6, Y9, Y9
+	VADDPS      Y6, Y3, Y9
 	VSUBPS      Y6, Y3, Y3
 	VMOVUPS     Y9, 416(R10)
 	VMOVUPS     Y3, 672(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VFMADD231PS number3e800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y6
-	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VFMADD231PS number3e800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VMOVAPS     Y3, Y9
 	VFMADD231PS number40000000<>+0(SB), Y6, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y6, Y3
 	VMOVUPS     Y9, 928(R10)
 	VMOVUPS     Y3, 1184(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VFMADD231PS number40800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y4
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VFMADD231PS number40800000<>+0(SB), Y0, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VMOVAPS     Y3, Y6
 	VFMADD231PS number3f000000<>+0(SB), Y4, Y6
 	VFMADD231PS numberbf000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y6, 1440(R10)
 	VMOVUPS     Y3, 1696(R10)
-	VMOVAPS     Y5, Y3
-	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y3
-	VFMADD231PS number40a80000<>+0(SB), Y1, Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     Y3, 1952(R10)
+	VSUBPS      Y0, Y5, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y0
+	VMOVUPS     Y0, 1952(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
 	ADDQ        AX, SI
@@ -16514,49 +15966,44 @@ channel:
 	VUNPCKHPD   Y2, Y8, Y2
 	VUNPCKLPD   Y6, Y5, Y8
 	VUNPCKHPD   Y6, Y5, Y5
-	VMOVAPS     Y8, Y6
-	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y6
-	VFMADD231PS number40a80000<>+0(SB), Y4, Y6
-	VSUBPS      Y3, Y6, Y6
-	VMOVUPS     Y6, 192(R10)
-	VMOVAPS     Y8, Y3
+	VSUBPS      Y3, Y8, Y3
+	VFMADD231PS number40a80000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y3
+	VMOVUPS     Y3, 192(R10)
+	VADDPS      Y4, Y8, Y3
 	VFMADD231PS numberc0880000<>+0(SB), Y7, Y3
-	VADDPS      Y4, Y3, Y3
-	VMOVAPS     Y2, Y6
+	VADDPS      Y0, Y2, Y6
 	VFMADD231PS numberc0880000<>+0(SB), Y1, Y6
-	VADDPS      Y0, Y6, Y6
-	VMOVAPS     Y3, Y9
-	VADDPS      Y6, Y9, Y9
+	VADDPS      Y6, Y3, Y9
 	VSUBPS      Y6, Y3, Y3
 	VMOVUPS     Y9, 448(R10)
 	VMOVUPS     Y3, 704(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VFMADD231PS number3e800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y6
-	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VFMADD231PS number3e800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VMOVAPS     Y3, Y9
 	VFMADD231PS number40000000<>+0(SB), Y6, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y6, Y3
 	VMOVUPS     Y9, 960(R10)
 	VMOVUPS     Y3, 1216(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VFMADD231PS number40800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y4
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VFMADD231PS number40800000<>+0(SB), Y0, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VMOVAPS     Y3, Y6
 	VFMADD231PS number3f000000<>+0(SB), Y4, Y6
 	VFMADD231PS numberbf000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y6, 1472(R10)
 	VMOVUPS     Y3, 1728(R10)
-	VMOVAPS     Y5, Y3
-	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y3
-	VFMADD231PS number40a80000<>+0(SB), Y1, Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     Y3, 1984(R10)
+	VSUBPS      Y0, Y5, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y0
+	VMOVUPS     Y0, 1984(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
 	ADDQ        AX, SI
@@ -16585,49 +16032,44 @@ channel:
 	VUNPCKHPD   Y2, Y8, Y2
 	VUNPCKLPD   Y6, Y5, Y8
 	VUNPCKHPD   Y6, Y5, Y5
-	VMOVAPS     Y8, Y6
-	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y6
-	VFMADD231PS number40a80000<>+0(SB), Y4, Y6
-	VSUBPS      Y3, Y6, Y6
-	VMOVUPS     Y6, 224(R10)
-	VMOVAPS     Y8, Y3
+	VSUBPS      Y3, Y8, Y3
+	VFMADD231PS number40a80000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a80000<>+0(SB), Y7, Y3
+	VMOVUPS     Y3, 224(R10)
+	VADDPS      Y4, Y8, Y3
 	VFMADD231PS numberc0880000<>+0(SB), Y7, Y3
-	VADDPS      Y4, Y3, Y3
-	VMOVAPS     Y2, Y6
+	VADDPS      Y0, Y2, Y6
 	VFMADD231PS numberc0880000<>+0(SB), Y1, Y6
-	VADDPS      Y0, Y6, Y6
-	VMOVAPS     Y3, Y9
-	VADDPS      Y6, Y9, Y9
+	VADDPS      Y6, Y3, Y9
 	VSUBPS      Y6, Y3, Y3
 	VMOVUPS     Y9, 480(R10)
 	VMOVUPS     Y3, 736(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VFMADD231PS number3e800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberbfa00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y6
-	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VFMADD231PS number3e800000<>+0(SB), Y0, Y6
+	VFMADD231PS numberbfa00000<>+0(SB), Y1, Y6
 	VMOVAPS     Y3, Y9
 	VFMADD231PS number40000000<>+0(SB), Y6, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y6, Y3
 	VMOVUPS     Y9, 992(R10)
 	VMOVUPS     Y3, 1248(R10)
 	VMOVAPS     Y8, Y3
-	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VFMADD231PS number40800000<>+0(SB), Y4, Y3
+	VFMADD231PS numberc0a00000<>+0(SB), Y7, Y3
 	VMOVAPS     Y2, Y4
-	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VFMADD231PS number40800000<>+0(SB), Y0, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y1, Y4
 	VMOVAPS     Y3, Y6
 	VFMADD231PS number3f000000<>+0(SB), Y4, Y6
 	VFMADD231PS numberbf000000<>+0(SB), Y4, Y3
 	VMOVUPS     Y6, 1504(R10)
 	VMOVUPS     Y3, 1760(R10)
-	VMOVAPS     Y5, Y3
-	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y3
-	VFMADD231PS number40a80000<>+0(SB), Y1, Y3
-	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     Y3, 2016(R10)
+	VSUBPS      Y0, Y5, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y1, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y2, Y0
+	VMOVUPS     Y0, 2016(R10)
 	ADDQ        AX, DX
 	ADDQ        AX, BX
 	ADDQ        AX, SI
@@ -16641,31 +16083,27 @@ channel:
 	VMOVUPS     160(R10), Y5
 	VMOVUPS     192(R10), Y6
 	VMOVUPS     224(R10), Y7
-	VMOVAPS     Y6, Y8
-	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y8
-	VFMADD231PS number40a80000<>+0(SB), Y2, Y8
-	VSUBPS      Y0, Y8, Y8
-	VMOVUPS     Y8, (R12)
+	VSUBPS      Y0, Y6, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y0
+	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y6, Y0
+	VADDPS      Y2, Y6, Y0
 	VFMADD231PS numberc0880000<>+0(SB), Y4, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVAPS     Y5, Y8
+	VADDPS      Y1, Y5, Y8
 	VFMADD231PS numberc0880000<>+0(SB), Y3, Y8
-	VADDPS      Y1, Y8, Y8
-	VMOVAPS     Y0, Y9
-	VADDPS      Y8, Y9, Y9
+	VADDPS      Y8, Y0, Y9
 	VSUBPS      Y8, Y0, Y0
 	VMOVUPS     Y9, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VFMADD231PS number3e800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y8
-	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VFMADD231PS number3e800000<>+0(SB), Y1, Y8
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VMOVAPS     Y0, Y9
 	VFMADD231PS number40000000<>+0(SB), Y8, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y8, Y0
@@ -16674,11 +16112,11 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VFMADD231PS number40800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VFMADD231PS number40800000<>+0(SB), Y1, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number3f000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberbf000000<>+0(SB), Y2, Y0
@@ -16686,10 +16124,9 @@ channel:
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y7, Y0
-	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
+	VSUBPS      Y1, Y7, Y0
 	VFMADD231PS number40a80000<>+0(SB), Y3, Y0
-	VSUBPS      Y1, Y0, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     256(R10), Y0
@@ -16700,31 +16137,27 @@ channel:
 	VMOVUPS     416(R10), Y5
 	VMOVUPS     448(R10), Y6
 	VMOVUPS     480(R10), Y7
-	VMOVAPS     Y6, Y8
-	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y8
-	VFMADD231PS number40a80000<>+0(SB), Y2, Y8
-	VSUBPS      Y0, Y8, Y8
-	VMOVUPS     Y8, (R12)
+	VSUBPS      Y0, Y6, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y0
+	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y6, Y0
+	VADDPS      Y2, Y6, Y0
 	VFMADD231PS numberc0880000<>+0(SB), Y4, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVAPS     Y5, Y8
+	VADDPS      Y1, Y5, Y8
 	VFMADD231PS numberc0880000<>+0(SB), Y3, Y8
-	VADDPS      Y1, Y8, Y8
-	VMOVAPS     Y0, Y9
-	VADDPS      Y8, Y9, Y9
+	VADDPS      Y8, Y0, Y9
 	VSUBPS      Y8, Y0, Y0
 	VMOVUPS     Y9, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VFMADD231PS number3e800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y8
-	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VFMADD231PS number3e800000<>+0(SB), Y1, Y8
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VMOVAPS     Y0, Y9
 	VFMADD231PS number40000000<>+0(SB), Y8, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y8, Y0
@@ -16733,11 +16166,11 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VFMADD231PS number40800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VFMADD231PS number40800000<>+0(SB), Y1, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number3f000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberbf000000<>+0(SB), Y2, Y0
@@ -16745,10 +16178,9 @@ channel:
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y7, Y0
-	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
+	VSUBPS      Y1, Y7, Y0
 	VFMADD231PS number40a80000<>+0(SB), Y3, Y0
-	VSUBPS      Y1, Y0, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     512(R10), Y0
@@ -16759,31 +16191,27 @@ channel:
 	VMOVUPS     672(R10), Y5
 	VMOVUPS     704(R10), Y6
 	VMOVUPS     736(R10), Y7
-	VMOVAPS     Y6, Y8
-	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y8
-	VFMADD231PS number40a80000<>+0(SB), Y2, Y8
-	VSUBPS      Y0, Y8, Y8
-	VMOVUPS     Y8, (R12)
+	VSUBPS      Y0, Y6, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y0
+	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y6, Y0
+	VADDPS      Y2, Y6, Y0
 	VFMADD231PS numberc0880000<>+0(SB), Y4, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVAPS     Y5, Y8
+	VADDPS      Y1, Y5, Y8
 	VFMADD231PS numberc0880000<>+0(SB), Y3, Y8
-	VADDPS      Y1, Y8, Y8
-	VMOVAPS     Y0, Y9
-	VADDPS      Y8, Y9, Y9
+	VADDPS      Y8, Y0, Y9
 	VSUBPS      Y8, Y0, Y0
 	VMOVUPS     Y9, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VFMADD231PS number3e800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y8
-	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VFMADD231PS number3e800000<>+0(SB), Y1, Y8
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VMOVAPS     Y0, Y9
 	VFMADD231PS number40000000<>+0(SB), Y8, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y8, Y0
@@ -16792,11 +16220,11 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VFMADD231PS number40800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VFMADD231PS number40800000<>+0(SB), Y1, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number3f000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberbf000000<>+0(SB), Y2, Y0
@@ -16804,10 +16232,9 @@ channel:
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y7, Y0
-	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
+	VSUBPS      Y1, Y7, Y0
 	VFMADD231PS number40a80000<>+0(SB), Y3, Y0
-	VSUBPS      Y1, Y0, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     768(R10), Y0
@@ -16818,31 +16245,27 @@ channel:
 	VMOVUPS     928(R10), Y5
 	VMOVUPS     960(R10), Y6
 	VMOVUPS     992(R10), Y7
-	VMOVAPS     Y6, Y8
-	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y8
-	VFMADD231PS number40a80000<>+0(SB), Y2, Y8
-	VSUBPS      Y0, Y8, Y8
-	VMOVUPS     Y8, (R12)
+	VSUBPS      Y0, Y6, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y0
+	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y6, Y0
+	VADDPS      Y2, Y6, Y0
 	VFMADD231PS numberc0880000<>+0(SB), Y4, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVAPS     Y5, Y8
+	VADDPS      Y1, Y5, Y8
 	VFMADD231PS numberc0880000<>+0(SB), Y3, Y8
-	VADDPS      Y1, Y8, Y8
-	VMOVAPS     Y0, Y9
-	VADDPS      Y8, Y9, Y9
+	VADDPS      Y8, Y0, Y9
 	VSUBPS      Y8, Y0, Y0
 	VMOVUPS     Y9, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VFMADD231PS number3e800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y8
-	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VFMADD231PS number3e800000<>+0(SB), Y1, Y8
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VMOVAPS     Y0, Y9
 	VFMADD231PS number40000000<>+0(SB), Y8, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y8, Y0
@@ -16851,11 +16274,11 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VFMADD231PS number40800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VFMADD231PS number40800000<>+0(SB), Y1, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number3f000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberbf000000<>+0(SB), Y2, Y0
@@ -16863,10 +16286,9 @@ channel:
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y7, Y0
-	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
+	VSUBPS      Y1, Y7, Y0
 	VFMADD231PS number40a80000<>+0(SB), Y3, Y0
-	VSUBPS      Y1, Y0, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     1024(R10), Y0
@@ -16877,31 +16299,27 @@ channel:
 	VMOVUPS     1184(R10), Y5
 	VMOVUPS     1216(R10), Y6
 	VMOVUPS     1248(R10), Y7
-	VMOVAPS     Y6, Y8
-	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y8
-	VFMADD231PS number40a80000<>+0(SB), Y2, Y8
-	VSUBPS      Y0, Y8, Y8
-	VMOVUPS     Y8, (R12)
+	VSUBPS      Y0, Y6, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y0
+	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y6, Y0
+	VADDPS      Y2, Y6, Y0
 	VFMADD231PS numberc0880000<>+0(SB), Y4, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVAPS     Y5, Y8
+	VADDPS      Y1, Y5, Y8
 	VFMADD231PS numberc0880000<>+0(SB), Y3, Y8
-	VADDPS      Y1, Y8, Y8
-	VMOVAPS     Y0, Y9
-	VADDPS      Y8, Y9, Y9
+	VADDPS      Y8, Y0, Y9
 	VSUBPS      Y8, Y0, Y0
 	VMOVUPS     Y9, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VFMADD231PS number3e800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y8
-	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VFMADD231PS number3e800000<>+0(SB), Y1, Y8
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VMOVAPS     Y0, Y9
 	VFMADD231PS number40000000<>+0(SB), Y8, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y8, Y0
@@ -16910,11 +16328,11 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VFMADD231PS number40800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VFMADD231PS number40800000<>+0(SB), Y1, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number3f000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberbf000000<>+0(SB), Y2, Y0
@@ -16922,10 +16340,9 @@ channel:
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y7, Y0
-	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
+	VSUBPS      Y1, Y7, Y0
 	VFMADD231PS number40a80000<>+0(SB), Y3, Y0
-	VSUBPS      Y1, Y0, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     1280(R10), Y0
@@ -16936,31 +16353,27 @@ channel:
 	VMOVUPS     1440(R10), Y5
 	VMOVUPS     1472(R10), Y6
 	VMOVUPS     1504(R10), Y7
-	VMOVAPS     Y6, Y8
-	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y8
-	VFMADD231PS number40a80000<>+0(SB), Y2, Y8
-	VSUBPS      Y0, Y8, Y8
-	VMOVUPS     Y8, (R12)
+	VSUBPS      Y0, Y6, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y0
+	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y6, Y0
+	VADDPS      Y2, Y6, Y0
 	VFMADD231PS numberc0880000<>+0(SB), Y4, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVAPS     Y5, Y8
+	VADDPS      Y1, Y5, Y8
 	VFMADD231PS numberc0880000<>+0(SB), Y3, Y8
-	VADDPS      Y1, Y8, Y8
-	VMOVAPS     Y0, Y9
-	VADDPS      Y8, Y9, Y9
+	VADDPS      Y8, Y0, Y9
 	VSUBPS      Y8, Y0, Y0
 	VMOVUPS     Y9, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VFMADD231PS number3e800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y8
-	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VFMADD231PS number3e800000<>+0(SB), Y1, Y8
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VMOVAPS     Y0, Y9
 	VFMADD231PS number40000000<>+0(SB), Y8, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y8, Y0
@@ -16969,11 +16382,11 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VFMADD231PS number40800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VFMADD231PS number40800000<>+0(SB), Y1, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number3f000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberbf000000<>+0(SB), Y2, Y0
@@ -16981,10 +16394,9 @@ channel:
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y7, Y0
-	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
+	VSUBPS      Y1, Y7, Y0
 	VFMADD231PS number40a80000<>+0(SB), Y3, Y0
-	VSUBPS      Y1, Y0, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     1536(R10), Y0
@@ -16995,31 +16407,27 @@ channel:
 	VMOVUPS     1696(R10), Y5
 	VMOVUPS     1728(R10), Y6
 	VMOVUPS     1760(R10), Y7
-	VMOVAPS     Y6, Y8
-	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y8
-	VFMADD231PS number40a80000<>+0(SB), Y2, Y8
-	VSUBPS      Y0, Y8, Y8
-	VMOVUPS     Y8, (R12)
+	VSUBPS      Y0, Y6, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y0
+	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y6, Y0
+	VADDPS      Y2, Y6, Y0
 	VFMADD231PS numberc0880000<>+0(SB), Y4, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVAPS     Y5, Y8
+	VADDPS      Y1, Y5, Y8
 	VFMADD231PS numberc0880000<>+0(SB), Y3, Y8
-	VADDPS      Y1, Y8, Y8
-	VMOVAPS     Y0, Y9
-	VADDPS      Y8, Y9, Y9
+	VADDPS      Y8, Y0, Y9
 	VSUBPS      Y8, Y0, Y0
 	VMOVUPS     Y9, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VFMADD231PS number3e800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y8
-	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VFMADD231PS number3e800000<>+0(SB), Y1, Y8
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VMOVAPS     Y0, Y9
 	VFMADD231PS number40000000<>+0(SB), Y8, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y8, Y0
@@ -17028,11 +16436,11 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VFMADD231PS number40800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VFMADD231PS number40800000<>+0(SB), Y1, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number3f000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberbf000000<>+0(SB), Y2, Y0
@@ -17040,10 +16448,9 @@ channel:
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y7, Y0
-	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
+	VSUBPS      Y1, Y7, Y0
 	VFMADD231PS number40a80000<>+0(SB), Y3, Y0
-	VSUBPS      Y1, Y0, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     1792(R10), Y0
@@ -17054,31 +16461,27 @@ channel:
 	VMOVUPS     1952(R10), Y5
 	VMOVUPS     1984(R10), Y6
 	VMOVUPS     2016(R10), Y7
-	VMOVAPS     Y6, Y8
-	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y8
-	VFMADD231PS number40a80000<>+0(SB), Y2, Y8
-	VSUBPS      Y0, Y8, Y8
-	VMOVUPS     Y8, (R12)
+	VSUBPS      Y0, Y6, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y0
+	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y6, Y0
+	VADDPS      Y2, Y6, Y0
 	VFMADD231PS numberc0880000<>+0(SB), Y4, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVAPS     Y5, Y8
+	VADDPS      Y1, Y5, Y8
 	VFMADD231PS numberc0880000<>+0(SB), Y3, Y8
-	VADDPS      Y1, Y8, Y8
-	VMOVAPS     Y0, Y9
-	VADDPS      Y8, Y9, Y9
+	VADDPS      Y8, Y0, Y9
 	VSUBPS      Y8, Y0, Y0
 	VMOVUPS     Y9, (R12)
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VFMADD231PS number3e800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y8
-	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VFMADD231PS number3e800000<>+0(SB), Y1, Y8
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VMOVAPS     Y0, Y9
 	VFMADD231PS number40000000<>+0(SB), Y8, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y8, Y0
@@ -17087,11 +16490,11 @@ channel:
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VFMADD231PS number40800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VFMADD231PS number40800000<>+0(SB), Y1, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number3f000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberbf000000<>+0(SB), Y2, Y0
@@ -17099,10 +16502,9 @@ channel:
 	ADDQ        DI, R12
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
-	VMOVAPS     Y7, Y0
-	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
+	VSUBPS      Y1, Y7, Y0
 	VFMADD231PS number40a80000<>+0(SB), Y3, Y0
-	VSUBPS      Y1, Y0, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
 	VMOVUPS     Y0, (R12)
 	ADDQ        DI, R12
 	ADDQ        R8, DX
@@ -17154,8 +16556,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -17193,8 +16593,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -17232,8 +16630,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -17271,8 +16667,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -17310,8 +16704,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -17349,8 +16741,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -17388,8 +16778,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -17427,8 +16815,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     (R12), Y4
 	ADDQ        DI, R12
 	VMOVUPS     (R12), Y5
@@ -17463,8 +16849,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     96(R10), Y4
 	VMOVUPS     128(R10), Y5
 	VADDPS      Y5, Y4, Y6
@@ -17506,8 +16890,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     352(R10), Y4
 	VMOVUPS     384(R10), Y5
 	VADDPS      Y5, Y4, Y6
@@ -17549,8 +16931,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     608(R10), Y4
 	VMOVUPS     640(R10), Y5
 	VADDPS      Y5, Y4, Y6
@@ -17592,8 +16972,6 @@ channel:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y3, Y0, Y0
 	VMOVAPS     Y1, Y2
-	VMOVAPS     Y3, Y3
-	VMOVAPS     Y1, Y1
 	VMOVUPS     864(R10), Y4
 	VMOVUPS     896(R10), Y5
 	VADDPS      Y5, Y4, Y6
@@ -17853,8 +17231,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVUPS        Y7, 960(DX)
 	VMOVUPS        Y5, 1120(DX)
@@ -17863,8 +17240,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVUPS        Y7, 1280(DX)
 	VMOVUPS        Y5, 1440(DX)
@@ -17873,8 +17249,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        Y2, 1600(DX)
 	VMOVUPS        Y0, 1760(DX)
@@ -17896,8 +17271,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVUPS        Y7, 992(DX)
 	VMOVUPS        Y5, 1152(DX)
@@ -17906,8 +17280,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVUPS        Y7, 1312(DX)
 	VMOVUPS        Y5, 1472(DX)
@@ -17916,8 +17289,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        Y2, 1632(DX)
 	VMOVUPS        Y0, 1792(DX)
@@ -17939,8 +17311,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVUPS        Y7, 1024(DX)
 	VMOVUPS        Y5, 1184(DX)
@@ -17949,8 +17320,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVUPS        Y7, 1344(DX)
 	VMOVUPS        Y5, 1504(DX)
@@ -17959,8 +17329,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        Y2, 1664(DX)
 	VMOVUPS        Y0, 1824(DX)
@@ -17982,8 +17351,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVUPS        Y7, 1056(DX)
 	VMOVUPS        Y5, 1216(DX)
@@ -17992,8 +17360,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVUPS        Y7, 1376(DX)
 	VMOVUPS        Y5, 1536(DX)
@@ -18002,8 +17369,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        Y2, 1696(DX)
 	VMOVUPS        Y0, 1856(DX)
@@ -18025,8 +17391,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVUPS        Y7, 1088(DX)
 	VMOVUPS        Y5, 1248(DX)
@@ -18035,8 +17400,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVUPS        Y7, 1408(DX)
 	VMOVUPS        Y5, 1568(DX)
@@ -18045,8 +17409,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        Y2, 1728(DX)
 	VMOVUPS        Y0, 1888(DX)
@@ -18066,8 +17429,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18080,8 +17442,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18094,8 +17455,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y2, Y1, (R11)
@@ -18120,8 +17480,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18134,8 +17493,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18148,8 +17506,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y2, Y1, (R11)
@@ -18174,8 +17531,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18188,8 +17544,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18202,8 +17557,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y2, Y1, (R11)
@@ -18228,8 +17582,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18242,8 +17595,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18256,8 +17608,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y2, Y1, (R11)
@@ -18282,8 +17633,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18296,8 +17646,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18310,8 +17659,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y2, Y1, (R11)
@@ -18336,8 +17684,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18350,8 +17697,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18364,8 +17710,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y2, Y1, (R11)
@@ -18390,8 +17735,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18404,8 +17748,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18418,8 +17761,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y2, Y1, (R11)
@@ -18444,8 +17786,7 @@ channel:
 	VFMADD231PS    numberbe638e39<>+0(SB), Y2, Y5
 	VFMADD231PS    numberbe638e39<>+0(SB), Y3, Y6
 	VFMADD231PS    numberbe638e39<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18458,8 +17799,7 @@ channel:
 	VFMADD231PS    number3d360b61<>+0(SB), Y2, Y5
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y6
 	VFMADD231PS    number3e360b61<>+0(SB), Y4, Y5
-	VMOVAPS        Y5, Y7
-	VADDPS         Y6, Y7, Y7
+	VADDPS         Y6, Y5, Y7
 	VSUBPS         Y6, Y5, Y5
 	VMOVDQU        (R9), Y6
 	VMASKMOVPS     Y7, Y6, (R11)
@@ -18472,8 +17812,7 @@ channel:
 	VFMADD231PS    number3e360b61<>+0(SB), Y2, Y0
 	VFMADD231PS    number3db60b61<>+0(SB), Y3, Y1
 	VFMADD231PS    number3d360b61<>+0(SB), Y4, Y0
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVDQU        (R9), Y1
 	VMASKMOVPS     Y2, Y1, (R11)
@@ -18528,48 +17867,43 @@ unit:
 	ADDQ        SI, R10
 	VMOVUPS     (R10), Y7
 	ADDQ        SI, R10
-	VMOVAPS     Y6, Y8
-	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y8
-	VFMADD231PS number40a80000<>+0(SB), Y2, Y8
-	VSUBPS      Y0, Y8, Y8
-	VMOVUPS     Y8, (CX)
-	VMOVAPS     Y6, Y0
+	VSUBPS      Y0, Y6, Y0
+	VFMADD231PS number40a80000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y4, Y0
+	VMOVUPS     Y0, (CX)
+	VADDPS      Y2, Y6, Y0
 	VFMADD231PS numberc0880000<>+0(SB), Y4, Y0
-	VADDPS      Y2, Y0, Y0
-	VMOVAPS     Y5, Y8
+	VADDPS      Y1, Y5, Y8
 	VFMADD231PS numberc0880000<>+0(SB), Y3, Y8
-	VADDPS      Y1, Y8, Y8
-	VMOVAPS     Y0, Y9
-	VADDPS      Y8, Y9, Y9
+	VADDPS      Y8, Y0, Y9
 	VSUBPS      Y8, Y0, Y0
 	VMOVUPS     Y9, 32(CX)
 	VMOVUPS     Y0, 64(CX)
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VFMADD231PS number3e800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberbfa00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y8
-	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VFMADD231PS number3e800000<>+0(SB), Y1, Y8
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y8
 	VMOVAPS     Y0, Y9
 	VFMADD231PS number40000000<>+0(SB), Y8, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y8, Y0
 	VMOVUPS     Y9, 96(CX)
 	VMOVUPS     Y0, 128(CX)
 	VMOVAPS     Y6, Y0
-	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VFMADD231PS number40800000<>+0(SB), Y2, Y0
+	VFMADD231PS numberc0a00000<>+0(SB), Y4, Y0
 	VMOVAPS     Y5, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VFMADD231PS number40800000<>+0(SB), Y1, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y2
 	VMOVAPS     Y0, Y4
 	VFMADD231PS number3f000000<>+0(SB), Y2, Y4
 	VFMADD231PS numberbf000000<>+0(SB), Y2, Y0
 	VMOVUPS     Y4, 160(CX)
 	VMOVUPS     Y0, 192(CX)
-	VMOVAPS     Y7, Y0
-	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
+	VSUBPS      Y1, Y7, Y0
 	VFMADD231PS number40a80000<>+0(SB), Y3, Y0
-	VSUBPS      Y1, Y0, Y0
+	VFMADD231PS numberc0a80000<>+0(SB), Y5, Y0
 	VMOVUPS     Y0, 224(CX)
 	VMOVUPS     (CX), Y0
 	VMOVUPS     32(CX), Y1
@@ -18604,31 +17938,27 @@ unit:
 	VPERM2F128  $0x31, Y8, Y4, Y4
 	VPERM2F128  $0x20, Y5, Y1, Y8
 	VPERM2F128  $0x31, Y5, Y1, Y1
-	VMOVAPS     Y4, Y5
-	VFMADD231PS numberc0a80000<>+0(SB), Y3, Y5
+	VSUBPS      Y6, Y4, Y5
 	VFMADD231PS number40a80000<>+0(SB), Y2, Y5
-	VSUBPS      Y6, Y5, Y5
+	VFMADD231PS numberc0a80000<>+0(SB), Y3, Y5
 	VMOVUPS     Y5, (R10)
 	ADDQ        AX, R10
-	VMOVAPS     Y4, Y5
+	VADDPS      Y2, Y4, Y5
 	VFMADD231PS numberc0880000<>+0(SB), Y3, Y5
-	VADDPS      Y2, Y5, Y5
-	VMOVAPS     Y0, Y6
+	VADDPS      Y7, Y0, Y6
 	VFMADD231PS numberc0880000<>+0(SB), Y8, Y6
-	VADDPS      Y7, Y6, Y6
-	VMOVAPS     Y5, Y9
-	VADDPS      Y6, Y9, Y9
+	VADDPS      Y6, Y5, Y9
 	VSUBPS      Y6, Y5, Y5
 	VMOVUPS     Y9, (R10)
 	ADDQ        AX, R10
 	VMOVUPS     Y5, (R10)
 	ADDQ        AX, R10
 	VMOVAPS     Y4, Y5
-	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y5
 	VFMADD231PS number3e800000<>+0(SB), Y2, Y5
+	VFMADD231PS numberbfa00000<>+0(SB), Y3, Y5
 	VMOVAPS     Y0, Y6
-	VFMADD231PS numberbfa00000<>+0(SB), Y8, Y6
 	VFMADD231PS number3e800000<>+0(SB), Y7, Y6
+	VFMADD231PS numberbfa00000<>+0(SB), Y8, Y6
 	VMOVAPS     Y5, Y9
 	VFMADD231PS number40000000<>+0(SB), Y6, Y9
 	VFMADD231PS numberc0000000<>+0(SB), Y6, Y5
@@ -18637,11 +17967,11 @@ unit:
 	VMOVUPS     Y5, (R10)
 	ADDQ        AX, R10
 	VMOVAPS     Y4, Y4
-	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y4
 	VFMADD231PS number40800000<>+0(SB), Y2, Y4
+	VFMADD231PS numberc0a00000<>+0(SB), Y3, Y4
 	VMOVAPS     Y0, Y2
-	VFMADD231PS numberc0a00000<>+0(SB), Y8, Y2
 	VFMADD231PS number40800000<>+0(SB), Y7, Y2
+	VFMADD231PS numberc0a00000<>+0(SB), Y8, Y2
 	VMOVAPS     Y4, Y3
 	VFMADD231PS number3f000000<>+0(SB), Y2, Y3
 	VFMADD231PS numberbf000000<>+0(SB), Y2, Y4
@@ -18649,10 +17979,9 @@ unit:
 	ADDQ        AX, R10
 	VMOVUPS     Y4, (R10)
 	ADDQ        AX, R10
-	VMOVAPS     Y1, Y1
-	VFMADD231PS numberc0a80000<>+0(SB), Y0, Y1
-	VFMADD231PS number40a80000<>+0(SB), Y8, Y1
 	VSUBPS      Y7, Y1, Y1
+	VFMADD231PS number40a80000<>+0(SB), Y8, Y1
+	VFMADD231PS numberc0a80000<>+0(SB), Y0, Y1
 	VMOVUPS     Y1, (R10)
 	ADDQ        AX, R10
 	ADDQ        $0x08, R8
@@ -18709,8 +18038,7 @@ unit:
 	VMOVAPS        Y1, Y5
 	VADDPS         Y2, Y4, Y4
 	VADDPS         Y3, Y5, Y5
-	VMOVAPS        Y4, Y6
-	VADDPS         Y5, Y6, Y6
+	VADDPS         Y5, Y4, Y6
 	VSUBPS         Y5, Y4, Y4
 	VMOVUPS        Y6, 32(CX)
 	VMOVUPS        Y4, 64(CX)
@@ -18718,8 +18046,7 @@ unit:
 	VMULPS         number40000000<>+0(SB), Y1, Y5
 	VFMADD231PS    number40800000<>+0(SB), Y2, Y4
 	VFMADD231PS    number41000000<>+0(SB), Y3, Y5
-	VMOVAPS        Y4, Y6
-	VADDPS         Y5, Y6, Y6
+	VADDPS         Y5, Y4, Y6
 	VSUBPS         Y5, Y4, Y4
 	VMOVUPS        Y6, 96(CX)
 	VMOVUPS        Y4, 128(CX)
@@ -18727,8 +18054,7 @@ unit:
 	VMULPS         number3f000000<>+0(SB), Y1, Y1
 	VFMADD231PS    number3e800000<>+0(SB), Y2, Y0
 	VFMADD231PS    number3e000000<>+0(SB), Y3, Y1
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        Y2, 160(CX)
 	VMOVUPS        Y0, 192(CX)
@@ -18763,8 +18089,7 @@ unit:
 	VMOVAPS        Y0, Y9
 	VADDPS         Y4, Y6, Y6
 	VADDPS         Y1, Y9, Y9
-	VMOVAPS        Y6, Y10
-	VADDPS         Y9, Y10, Y10
+	VADDPS         Y9, Y6, Y10
 	VSUBPS         Y9, Y6, Y6
 	VMOVUPS        Y10, 32(CX)
 	VMOVUPS        Y6, 64(CX)
@@ -18772,8 +18097,7 @@ unit:
 	VMULPS         number40000000<>+0(SB), Y0, Y9
 	VFMADD231PS    number40800000<>+0(SB), Y4, Y6
 	VFMADD231PS    number41000000<>+0(SB), Y1, Y9
-	VMOVAPS        Y6, Y10
-	VADDPS         Y9, Y10, Y10
+	VADDPS         Y9, Y6, Y10
 	VSUBPS         Y9, Y6, Y6
 	VMOVUPS        Y10, 96(CX)
 	VMOVUPS        Y6, 128(CX)
@@ -18781,11 +18105,10 @@ unit:
 	VMULPS         number3f000000<>+0(SB), Y0, Y0
 	VFMADD231PS    number3e800000<>+0(SB), Y4, Y3
 	VFMADD231PS    number3e000000<>+0(SB), Y1, Y0
-	VMOVAPS        Y3, Y4
-	VADDPS         Y0, Y4, Y4
-	VSUBPS         Y0, Y3, Y3
+	VADDPS         Y0, Y3, Y4
+	VSUBPS         Y0, Y3, Y0
 	VMOVUPS        Y4, 160(CX)
-	VMOVUPS        Y3, 192(CX)
+	VMOVUPS        Y0, 192(CX)
 	VMOVUPS        Y1, 224(CX)
 	MOVQ           DX, R10
 	VMOVAPS        Y7, Y0
@@ -18799,8 +18122,7 @@ unit:
 	VMOVAPS        Y2, Y1
 	VADDPS         Y8, Y0, Y0
 	VADDPS         Y5, Y1, Y1
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        32(CX), Y1
 	VPERM2F128     $0x20, Y3, Y1, Y4
@@ -18818,8 +18140,7 @@ unit:
 	VMULPS         number40000000<>+0(SB), Y2, Y1
 	VFMADD231PS    number40800000<>+0(SB), Y8, Y0
 	VFMADD231PS    number41000000<>+0(SB), Y5, Y1
-	VMOVAPS        Y0, Y3
-	VADDPS         Y1, Y3, Y3
+	VADDPS         Y1, Y0, Y3
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        96(CX), Y1
 	VPERM2F128     $0x20, Y3, Y1, Y4
@@ -18837,8 +18158,7 @@ unit:
 	VMULPS         number3f000000<>+0(SB), Y2, Y1
 	VFMADD231PS    number3e800000<>+0(SB), Y8, Y0
 	VFMADD231PS    number3e000000<>+0(SB), Y5, Y1
-	VMOVAPS        Y0, Y2
-	VADDPS         Y1, Y2, Y2
+	VADDPS         Y1, Y0, Y2
 	VSUBPS         Y1, Y0, Y0
 	VMOVUPS        160(CX), Y1
 	VPERM2F128     $0x20, Y2, Y1, Y3
@@ -18897,8 +18217,6 @@ group:
 	VADDPS       Y3, Y0, Y0
 	VMOVAPS      Y1, Y2
 	VMOVAPS      Y3, Y4
-	VMOVAPS      Y1, Y1
-	VMOVAPS      Y3, Y3
 	VMOVUPS      (DI), Y5
 	VMULPS       number3c360b61<>+0(SB), Y5, Y5
 	ADDQ         SI, DI
@@ -18949,8 +18267,6 @@ group:
 	VADDPS       Y3, Y0, Y0
 	VMOVAPS      Y1, Y2
 	VMOVAPS      Y3, Y4
-	VMOVAPS      Y1, Y1
-	VMOVAPS      Y3, Y3
 	VMOVUPS      (DI), Y5
 	VMULPS       number3c360b61<>+0(SB), Y5, Y5
 	ADDQ         SI, DI
@@ -19001,8 +18317,6 @@ group:
 	VADDPS       Y3, Y0, Y0
 	VMOVAPS      Y1, Y2
 	VMOVAPS      Y3, Y4
-	VMOVAPS      Y1, Y1
-	VMOVAPS      Y3, Y3
 	VMOVUPS      (DI), Y5
 	VMULPS       number3c360b61<>+0(SB), Y5, Y5
 	ADDQ         SI, DI
@@ -19053,8 +18367,6 @@ group:
 	VADDPS       Y3, Y0, Y0
 	VMOVAPS      Y1, Y2
 	VMOVAPS      Y3, Y4
-	VMOVAPS      Y1, Y1
-	VMOVAPS      Y3, Y3
 	VMOVUPS      (DI), Y5
 	VMULPS       number3c360b61<>+0(SB), Y5, Y5
 	ADDQ         SI, DI

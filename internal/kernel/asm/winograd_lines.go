@@ -108,18 +108,17 @@ func (w winograd) valueLine(x []vector, divide bool, put func(v vector)) {
 func (w winograd) resultLine(pixels int, get func() vector) []vector {
 	y := make([]vector, pixels)
 	y[0] = get()
-	for _, p := range w.points {
+	for i, p := range w.points {
 		a, b := get(), get()
-		sum, difference := w.add(a, b), w.subtract(a, b)
+		parts := [2]vector{w.add(a, b), w.subtract(a, b)}
 		for k := range y {
-			v, c := sum, math.Pow(p, float64(k))
-			if k%2 == 1 {
-				v = difference
-			}
-			if y[k] == nil {
-				y[k] = w.scaled(v, c)
-			} else {
-				w.addTimes(y[k], v, c)
+			switch v := parts[k%2]; {
+			case i > 0 || k == 0:
+				w.addTimes(y[k], v, math.Pow(p, float64(k)))
+			case k+2 < pixels: // the first point is 1
+				y[k] = w.scaled(v, 1)
+			default: // nobody else needs it
+				y[k] = v
 			}
 		}
 	}
@@ -127,11 +126,20 @@ func (w winograd) resultLine(pixels int, get func() vector) []vector {
 	return y
 }
 
-// combination returns Σ c[k]·x[2k]; the last of c is 1.
+// combination returns Σ c[k]·x[2k]; the last of c is 1. It begins with the first, which needs no copy if its c is 1 or −1.
 func (t target) combination(c []float64, x []vector) vector {
 	last := len(c) - 1
-	sum := t.scaled(x[2*last], 1)
-	for k := last - 1; k >= 0; k-- {
+	var sum vector
+	switch c[0] {
+	case 1:
+		sum = t.add(x[2*last], x[0])
+	case -1:
+		sum = t.subtract(x[2*last], x[0])
+	default:
+		sum = t.scaled(x[2*last], 1)
+		t.addTimes(sum, x[0], c[0])
+	}
+	for k := 1; k < last; k++ {
 		t.addTimes(sum, x[2*k], c[k])
 	}
 	return sum
@@ -139,6 +147,9 @@ func (t target) combination(c []float64, x []vector) vector {
 
 // plusMinus returns a + c·b and a − c·b; a is lost.
 func (t target) plusMinus(a, b vector, c float64) (plus, minus vector) {
+	if c == 1 {
+		return t.add(a, b), t.subtract(a, b)
+	}
 	plus = t.scaled(a, 1)
 	t.addTimes(plus, b, c)
 	t.addTimes(a, b, -c)
