@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Times `nat bench` and torch_step.py in alternation and prints the medians and their ratios: make bench.
 
-    python3 bench/compare.py [--rounds 3] [--threads 2] [--python python3]
+    python3 bench/compare.py [--rounds 3] [--threads 2] [--python python3] [--network] [--batch 96]
 
-The machine must be quiet: anything else that runs halves both. --python names an interpreter that has torch.
+With --network, a step of training DARTS from scratch is timed instead (torch_network.py), with batches of that size. The machine
+must be quiet: anything else that runs halves both. --python names an interpreter that has torch.
 """
 import argparse
 import json
@@ -25,6 +26,8 @@ def main():
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--python", default=sys.executable)
+    p.add_argument("--network", action="store_true")
+    p.add_argument("--batch", type=int, default=96)
     a = p.parse_args()
     if subprocess.run([a.python, "-c", "import torch"], stderr=subprocess.DEVNULL).returncode:
         sys.exit(f"{a.python} has no torch: name an interpreter that has it as --python, or run nat bench alone")
@@ -34,15 +37,22 @@ def main():
         threads = str(a.threads)
         commands = {"nat": [nat, "bench", "--json", "--threads", threads],
                     "torch": [a.python, os.path.join(HERE, "torch_step.py"), "--threads", threads]}
+        steps = ["w", "theta"]
+        if a.network:
+            steps = [""]
+            of = ["--batch", str(a.batch), "--repeat", "2", "--threads", threads]
+            commands = {"nat": [nat, "bench", "--network", "--json", *of],
+                        "torch": [a.python, os.path.join(HERE, "torch_network.py"), "time", *of]}
+        seconds = {step: (step + "_step_s").lstrip("_") for step in steps}
         results = {name: [] for name in commands}
         for i in range(a.rounds):
             for name, command in commands.items():
                 results[name].append(measure(command))
                 r = results[name][-1]
-                print(f"round {i + 1}, {name}: w {r['w_step_s']:.3f} s, theta {r['theta_step_s']:.3f} s", flush=True)
-    for step in "w", "theta":
-        nat, peer = (statistics.median(r[step + "_step_s"] for r in results[name]) for name in ("nat", "torch"))
-        print(f"{step}: nat {nat:.3f} s, torch {results['torch'][0]['torch']} {peer:.3f} s: {peer / nat:.2f} times as fast")
+                print(f"round {i + 1}, {name}: " + ", ".join(f"{step} {r[key]:.3f} s" for step, key in seconds.items()), flush=True)
+    for step, key in seconds.items():
+        nat, peer = (statistics.median(r[key] for r in results[name]) for name in ("nat", "torch"))
+        print(f"{step or 'network'}: nat {nat:.3f} s, torch {results['torch'][0]['torch']} {peer:.3f} s: {peer / nat:.2f} times as fast")
 
 
 main()

@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	},
 
 	"internal/bench": {
-		"bench", "internal/supernet", "internal/policy", "internal/graph", "internal/kernel", "internal/dataset", "internal/genotype",
+		"bench", "genotypes", "internal/train", "internal/network", "internal/supernet", "internal/policy", "internal/graph", "internal/kernel", "internal/dataset", "internal/genotype",
 		"internal/primitive", "internal/random",
 	},
 	"internal/compare": {

@@ -153,20 +153,26 @@ func newBenchmark(s Settings) (*benchmark, error) {
 	b := &benchmark{
 		settings: s, supernet: net, device: device, operations: map[kind]*total{},
 		solver: graph.SGD{Rate: 0.01, Momentum: 0.9, Decay: 3e-4},
-		batch:  dataset.Batch{N: s.Batch, Channels: config.ImageChannels, Height: config.ImageSize, Width: config.ImageSize},
-	}
-	stream := random.New(seed, "bench")
-	for range s.Batch {
-		b.batch.Labels = append(b.batch.Labels, int32(stream.IntN(config.Classes)))
-	}
-	b.batch.Images = make([]float32, s.Batch*config.ImageChannels*config.ImageSize*config.ImageSize)
-	for i := range b.batch.Images {
-		b.batch.Images[i] = float32(stream.NormFloat64())
+		batch:  noise(s.Batch, config.Classes, config.ImageSize),
 	}
 	if s.Operations {
 		b.device.Observe = b.observe
 	}
 	return b, nil
+}
+
+// noise returns a batch of n images of noise with labels drawn at random.
+func noise(n, classes, size int) dataset.Batch {
+	const channels = 3
+	b := dataset.Batch{N: n, Channels: channels, Height: size, Width: size, Images: make([]float32, n*channels*size*size)}
+	stream := random.New(seed, "bench")
+	for range n {
+		b.Labels = append(b.Labels, int32(stream.IntN(classes)))
+	}
+	for i := range b.Images {
+		b.Images[i] = float32(stream.NormFloat64())
+	}
+	return b
 }
 
 // run makes one step of each kind and returns the times.

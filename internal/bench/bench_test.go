@@ -96,3 +96,21 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("stopped: error %v", err)
 	}
 }
+
+// TestRunNetwork times a small network: progress tells of every step, and a finished context of the end.
+func TestRunNetwork(t *testing.T) {
+	s := Settings{Channels: 2, Layers: 3, Batch: 3, Repeat: 2, Threads: 2}
+	var told []int
+	r, err := RunNetwork(t.Context(), s, func(done, total int) { told = append(told, done, total) })
+	if err != nil || r.Step <= 0 || r.Parameters < 400_000 || r.Device == "" { // most are the auxiliary head's
+		t.Errorf("report %+v, error %v", r, err)
+	}
+	if !slices.Equal(told, []int{1, 3, 2, 3, 3, 3}) {
+		t.Errorf("progress %v", told)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := RunNetwork(ctx, s, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -46,7 +46,7 @@ type benchOperation struct {
 func (p *program) benchCommand() *cobra.Command {
 	var s bench.Settings
 	var device string
-	var json bool
+	var json, network bool
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Time the two steps of a search on this machine",
@@ -61,6 +61,7 @@ for warming up. bench/ in the source has the same for PyTorch. Measure on a quie
 	wholeNumber(flags, &s.Layers, "layers", 8, 1, 100, "cells of the supernet")
 	wholeNumber(flags, &s.Batch, "batch", 64, 1, 1024, "images of a step")
 	wholeNumber(flags, &s.Repeat, "repeat", 3, 1, 1000, "how often the eight entries are run")
+	flags.BoolVar(&network, "network", false, "time a step of training DARTS from scratch instead (36 channels, 20 layers, batches of 96 images)")
 	flags.BoolVar(&s.Operations, "ops", false, "time every kind of operation too, and hold it against the machine's limits")
 	choice(flags, &s.Kernels, "kernels", bench.KernelSets()[0], "set of kernels", bench.KernelSets()...)
 	convolutionFlag(flags, &s.Convolution)
@@ -70,6 +71,9 @@ for warming up. bench/ in the source has the same for PyTorch. Measure on a quie
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		s.Card, _ = cardOf(device)
 		bar := p.newProgress("timing", false)
+		if network {
+			return p.benchNetwork(c, s, bar, json)
+		}
 		r, err := bench.Run(c.Context(), s, func(done, total int) { bar.report(int64(done), int64(total)) })
 		bar.close()
 		if err != nil {
@@ -83,6 +87,48 @@ for warming up. bench/ in the source has the same for PyTorch. Measure on a quie
 		return nil
 	}
 	return c
+}
+
+// networkBenchResult is the JSON of nat bench --network.
+type networkBenchResult struct {
+	Rate       float64      `json:"images_per_s"`
+	Step       float64      `json:"step_s"`
+	Machine    runs.Machine `json:"machine"`
+	Threads    int          `json:"threads"`
+	Batch      int          `json:"batch"`
+	Channels   int          `json:"channels"`
+	Layers     int          `json:"layers"`
+	Repeat     int          `json:"repeat"`
+	Device     string       `json:"device"`
+	Parameters int          `json:"parameters"`
+}
+
+// benchNetwork times training from scratch, at the published size where no other is given.
+func (p *program) benchNetwork(c *cobra.Command, s bench.Settings, bar *progress, json bool) error {
+	for name, published := range map[string]struct {
+		value *int
+		size  int
+	}{"channels": {&s.Channels, 36}, "layers": {&s.Layers, 20}, "batch": {&s.Batch, 96}} {
+		if !c.Flags().Changed(name) {
+			*published.value = published.size
+		}
+	}
+	r, err := bench.RunNetwork(c.Context(), s, func(done, total int) { bar.report(int64(done), int64(total)) })
+	bar.close()
+	if err != nil {
+		return err
+	}
+	step := r.Step.Seconds()
+	result := networkBenchResult{
+		float64(s.Batch) / step, step, runs.ThisMachine(), s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Device, r.Parameters,
+	}
+	if json {
+		return p.printJSON(result)
+	}
+	p.print("training DARTS from scratch: %.3f s a step, %.1f images/s\n", result.Step, result.Rate)
+	p.print("Means of %d steps with batches of %d, %d channels, %d layers; %s; %s (%s, %s), convolutions %s.\n",
+		s.Repeat, s.Batch, s.Channels, s.Layers, r.Device, result.Machine.Processor, result.Machine.Platform, result.Machine.Go, s.Convolution)
+	return nil
 }
 
 func newBenchResult(r bench.Report, s bench.Settings) benchResult {

@@ -1,6 +1,9 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // The operations that only networks trained from scratch need (spec section 9).
 
@@ -69,4 +72,28 @@ func (g *Graph) SmoothCrossEntropy(logits *Node, labels []int32, smoothing float
 		}),
 	}, logits)
 	return g.Add(loss, spread)
+}
+
+// ClipGradients scales the gradients of parameters so that the norm of all together is at most limit, as PyTorch's
+// clip_grad_norm does; 0 is no limit.
+func ClipGradients(parameters []*Parameter, limit float64) {
+	if limit == 0 {
+		return
+	}
+	squares := 0.0
+	for _, p := range parameters {
+		for _, x := range p.Gradient {
+			squares += float64(x) * float64(x)
+		}
+	}
+	const epsilon = 1e-6
+	factor := float32(limit / (math.Sqrt(squares) + epsilon))
+	if factor >= 1 {
+		return
+	}
+	for _, p := range parameters {
+		for i := range p.Gradient {
+			p.Gradient[i] *= factor
+		}
+	}
 }

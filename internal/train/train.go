@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"nat/internal/dataset"
@@ -164,7 +163,7 @@ func (t *Training) step(number int, batch dataset.Batch) error {
 	if err := runs.CheckLoss(result.Loss); err != nil {
 		return err
 	}
-	clip(used, o.Clip)
+	graph.ClipGradients(used, o.Clip)
 	t.sgd.Rate = o.rate(epoch)
 	if err := graph.Step(&t.sgd, used); err != nil {
 		return err
@@ -172,29 +171,6 @@ func (t *Training) step(number int, batch dataset.Batch) error {
 	t.state.Whole.add(result)
 	t.state.Recent.add(result)
 	return nil
-}
-
-// clip scales gradients so that the norm of all together is at most limit, as PyTorch's clip_grad_norm does; 0 is no limit.
-func clip(parameters []*graph.Parameter, limit float64) {
-	if limit == 0 {
-		return
-	}
-	squares := 0.0
-	for _, p := range parameters {
-		for _, x := range p.Gradient {
-			squares += float64(x) * float64(x)
-		}
-	}
-	const epsilon = 1e-6
-	factor := float32(limit / (math.Sqrt(squares) + epsilon))
-	if factor >= 1 {
-		return
-	}
-	for _, p := range parameters {
-		for i := range p.Gradient {
-			p.Gradient[i] *= factor
-		}
-	}
 }
 
 // afterStep records and saves where it is time to, and tells the observer.

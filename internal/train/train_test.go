@@ -262,25 +262,6 @@ func TestStopsAtNaN(t *testing.T) {
 	compare(t, folder, s.complete(t))
 }
 
-// TestClip holds gradients that are too long, and ones that aren't, against PyTorch's rule.
-func TestClip(t *testing.T) {
-	make := func() []*graph.Parameter {
-		a, b := graph.NewParameter("a", 2), graph.NewParameter("b", 1)
-		a.Gradient, b.Gradient = []float32{3, 0}, []float32{-4}
-		return []*graph.Parameter{a, b}
-	}
-	for _, c := range []struct {
-		limit float64
-		want  float32 // that 3 becomes
-	}{{0, 3}, {6, 3}, {2.5, 1.5}} {
-		p := make()
-		clip(p, c.limit)
-		if got := p[0].Gradient[0]; math.Abs(float64(got-c.want)) > 1e-5 || math.Abs(float64(p[1].Gradient[0]+got*4/3)) > 1e-5 {
-			t.Errorf("limit %g: gradients %v and %v", c.limit, p[0].Gradient, p[1].Gradient)
-		}
-	}
-}
-
 // TestSchedules holds the learning rates of both kinds of networks (spec section 9).
 func TestSchedules(t *testing.T) {
 	small, large := Default(network.SmallStem), Default(network.LargeStem)
