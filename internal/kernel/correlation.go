@@ -233,15 +233,11 @@ func (r *correlation) prepare(s *Scratch, slot int, x source, first, count int) 
 		r.set.rectify(laid, x.data[first*size:][:count*size])
 		return laid
 	}
-	for c := range count {
-		to := laid[c*size:][:size]
-		if l.unpadded() {
-			x.read(r.set, to, first+c, 0)
-			continue
-		}
-		plane, relu := x.plane(s, r.set, slotPlane, first+c)
-		l.fill(r.set, to, plane, relu)
+	if l.unpadded() {
+		x.readFrom(r.set, laid, first)
+		return laid
 	}
+	l.fillAll(s, r.set, laid, x, first, count)
 	return laid
 }
 

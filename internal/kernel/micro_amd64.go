@@ -679,3 +679,63 @@ func window5By2AVX512Half(y *float32, stepY int, x *float32, stepX int, rows int
 //
 //go:noescape
 func windowGradient5By2AVX512Half(sums *float32, dy *float32, stepDy int, x *float32, stepX int, rows int, cols int)
+
+// padPlainAVX512 copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padPlainAVX512(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padRectifiedAVX512 copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padRectifiedAVX512(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padScaledAVX512 copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padScaledAVX512(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padCombinedAVX512 copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padCombinedAVX512(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padPlainAVX512Half copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padPlainAVX512Half(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padRectifiedAVX512Half copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padRectifiedAVX512Half(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padScaledAVX512Half copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padScaledAVX512Half(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padCombinedAVX512Half copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padCombinedAVX512Half(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padPlainAVX2 copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padPlainAVX2(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padRectifiedAVX2 copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padRectifiedAVX2(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padScaledAVX2 copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padScaledAVX2(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// padCombinedAVX2 copies channels, rows of so many vectors, and surrounds them by one number.
+//
+//go:noescape
+func padCombinedAVX2(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)

@@ -22610,3 +22610,810 @@ below:
 	VMOVSS        X0, 96(AX)
 	VZEROUPPER
 	RET
+
+// func padPlainAVX512(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·padPlainAVX512(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Z0
+	VXORPS       Z1, Z1, Z1
+
+channel:
+	MOVQ top+32(FP), SI
+
+top:
+	CMPQ    SI, $0x10
+	JLT     top_rest
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	SUBQ    $0x10, SI
+	JMP     top
+
+top_rest:
+	VMOVUPS Z0, (AX)
+	LEAQ    (AX)(SI*4), AX
+	MOVQ    rows+40(FP), SI
+
+row:
+	MOVQ vectors+48(FP), DI
+
+pixels:
+	VMOVUPS (CX), Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, AX
+	DECQ    DI
+	JNZ     pixels
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	DECQ    SI
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), SI
+
+bottom:
+	CMPQ    SI, $0x10
+	JLT     bottom_rest
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	SUBQ    $0x10, SI
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(SI*4), AX
+	VMOVUPS Z0, -64(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padRectifiedAVX512(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·padRectifiedAVX512(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Z0
+	VXORPS       Z1, Z1, Z1
+
+channel:
+	MOVQ top+32(FP), SI
+
+top:
+	CMPQ    SI, $0x10
+	JLT     top_rest
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	SUBQ    $0x10, SI
+	JMP     top
+
+top_rest:
+	VMOVUPS Z0, (AX)
+	LEAQ    (AX)(SI*4), AX
+	MOVQ    rows+40(FP), SI
+
+row:
+	MOVQ vectors+48(FP), DI
+
+pixels:
+	VMOVUPS (CX), Z2
+	VMAXPS  Z2, Z1, Z2
+	VMOVUPS Z2, (AX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, AX
+	DECQ    DI
+	JNZ     pixels
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	DECQ    SI
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), SI
+
+bottom:
+	CMPQ    SI, $0x10
+	JLT     bottom_rest
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	SUBQ    $0x10, SI
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(SI*4), AX
+	VMOVUPS Z0, -64(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padScaledAVX512(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·padScaledAVX512(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scale+72(FP), SI
+	MOVQ         shift+80(FP), DI
+	VBROADCASTSS low+96(FP), Z1
+
+channel:
+	VBROADCASTSS (SI), Z2
+	VBROADCASTSS (DI), Z3
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	MOVQ         top+32(FP), R8
+
+top:
+	CMPQ    R8, $0x10
+	JLT     top_rest
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	SUBQ    $0x10, R8
+	JMP     top
+
+top_rest:
+	VMOVUPS Z0, (AX)
+	LEAQ    (AX)(R8*4), AX
+	MOVQ    rows+40(FP), R8
+
+row:
+	MOVQ vectors+48(FP), R9
+
+pixels:
+	VMOVUPS (CX), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z3, Z4, Z4
+	VMAXPS  Z4, Z1, Z4
+	VMOVUPS Z4, (AX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, AX
+	DECQ    R9
+	JNZ     pixels
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	DECQ    R8
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), R8
+
+bottom:
+	CMPQ    R8, $0x10
+	JLT     bottom_rest
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	SUBQ    $0x10, R8
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(R8*4), AX
+	VMOVUPS Z0, -64(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padCombinedAVX512(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·padCombinedAVX512(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scale+72(FP), SI
+	MOVQ         shift+80(FP), DI
+	VBROADCASTSS low+96(FP), Z1
+	MOVQ         other+16(FP), R8
+	MOVQ         otherScale+88(FP), R9
+	SUBQ         CX, R8
+
+channel:
+	VBROADCASTSS (SI), Z2
+	VBROADCASTSS (DI), Z3
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	VBROADCASTSS (R9), Z4
+	ADDQ         $0x04, R9
+	MOVQ         top+32(FP), R10
+
+top:
+	CMPQ    R10, $0x10
+	JLT     top_rest
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	SUBQ    $0x10, R10
+	JMP     top
+
+top_rest:
+	VMOVUPS Z0, (AX)
+	LEAQ    (AX)(R10*4), AX
+	MOVQ    rows+40(FP), R10
+
+row:
+	MOVQ vectors+48(FP), R11
+
+pixels:
+	VMOVUPS (CX), Z5
+	VMULPS  Z2, Z5, Z5
+	VMOVUPS (CX)(R8*1), Z6
+	VMULPS  Z4, Z6, Z6
+	VADDPS  Z6, Z5, Z5
+	VADDPS  Z3, Z5, Z5
+	VMAXPS  Z5, Z1, Z5
+	VMOVUPS Z5, (AX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, AX
+	DECQ    R11
+	JNZ     pixels
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), R10
+
+bottom:
+	CMPQ    R10, $0x10
+	JLT     bottom_rest
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	SUBQ    $0x10, R10
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(R10*4), AX
+	VMOVUPS Z0, -64(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padPlainAVX512Half(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX
+TEXT ·padPlainAVX512Half(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Y0
+	VXORPS       Y1, Y1, Y1
+
+channel:
+	MOVQ top+32(FP), SI
+
+top:
+	CMPQ    SI, $0x08
+	JLT     top_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, SI
+	JMP     top
+
+top_rest:
+	VMOVUPS Y0, (AX)
+	LEAQ    (AX)(SI*4), AX
+	MOVQ    rows+40(FP), SI
+
+row:
+	MOVQ vectors+48(FP), DI
+
+pixels:
+	VMOVUPS (CX), Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, AX
+	DECQ    DI
+	JNZ     pixels
+	VMOVUPS Y0, (AX)
+	ADDQ    BX, AX
+	DECQ    SI
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), SI
+
+bottom:
+	CMPQ    SI, $0x08
+	JLT     bottom_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, SI
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(SI*4), AX
+	VMOVUPS Y0, -32(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padRectifiedAVX512Half(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX
+TEXT ·padRectifiedAVX512Half(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Y0
+	VXORPS       Y1, Y1, Y1
+
+channel:
+	MOVQ top+32(FP), SI
+
+top:
+	CMPQ    SI, $0x08
+	JLT     top_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, SI
+	JMP     top
+
+top_rest:
+	VMOVUPS Y0, (AX)
+	LEAQ    (AX)(SI*4), AX
+	MOVQ    rows+40(FP), SI
+
+row:
+	MOVQ vectors+48(FP), DI
+
+pixels:
+	VMOVUPS (CX), Y2
+	VMAXPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, AX
+	DECQ    DI
+	JNZ     pixels
+	VMOVUPS Y0, (AX)
+	ADDQ    BX, AX
+	DECQ    SI
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), SI
+
+bottom:
+	CMPQ    SI, $0x08
+	JLT     bottom_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, SI
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(SI*4), AX
+	VMOVUPS Y0, -32(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padScaledAVX512Half(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX
+TEXT ·padScaledAVX512Half(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	MOVQ         scale+72(FP), SI
+	MOVQ         shift+80(FP), DI
+	VBROADCASTSS low+96(FP), Y1
+
+channel:
+	VBROADCASTSS (SI), Y2
+	VBROADCASTSS (DI), Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	MOVQ         top+32(FP), R8
+
+top:
+	CMPQ    R8, $0x08
+	JLT     top_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, R8
+	JMP     top
+
+top_rest:
+	VMOVUPS Y0, (AX)
+	LEAQ    (AX)(R8*4), AX
+	MOVQ    rows+40(FP), R8
+
+row:
+	MOVQ vectors+48(FP), R9
+
+pixels:
+	VMOVUPS (CX), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VMAXPS  Y4, Y1, Y4
+	VMOVUPS Y4, (AX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, AX
+	DECQ    R9
+	JNZ     pixels
+	VMOVUPS Y0, (AX)
+	ADDQ    BX, AX
+	DECQ    R8
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), R8
+
+bottom:
+	CMPQ    R8, $0x08
+	JLT     bottom_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, R8
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(R8*4), AX
+	VMOVUPS Y0, -32(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padCombinedAVX512Half(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX
+TEXT ·padCombinedAVX512Half(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	MOVQ         scale+72(FP), SI
+	MOVQ         shift+80(FP), DI
+	VBROADCASTSS low+96(FP), Y1
+	MOVQ         other+16(FP), R8
+	MOVQ         otherScale+88(FP), R9
+	SUBQ         CX, R8
+
+channel:
+	VBROADCASTSS (SI), Y2
+	VBROADCASTSS (DI), Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	VBROADCASTSS (R9), Y4
+	ADDQ         $0x04, R9
+	MOVQ         top+32(FP), R10
+
+top:
+	CMPQ    R10, $0x08
+	JLT     top_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, R10
+	JMP     top
+
+top_rest:
+	VMOVUPS Y0, (AX)
+	LEAQ    (AX)(R10*4), AX
+	MOVQ    rows+40(FP), R10
+
+row:
+	MOVQ vectors+48(FP), R11
+
+pixels:
+	VMOVUPS (CX), Y5
+	VMULPS  Y2, Y5, Y5
+	VMOVUPS (CX)(R8*1), Y6
+	VMULPS  Y4, Y6, Y6
+	VADDPS  Y6, Y5, Y5
+	VADDPS  Y3, Y5, Y5
+	VMAXPS  Y5, Y1, Y5
+	VMOVUPS Y5, (AX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, AX
+	DECQ    R11
+	JNZ     pixels
+	VMOVUPS Y0, (AX)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), R10
+
+bottom:
+	CMPQ    R10, $0x08
+	JLT     bottom_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, R10
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(R10*4), AX
+	VMOVUPS Y0, -32(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padPlainAVX2(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX
+TEXT ·padPlainAVX2(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Y0
+	VXORPS       Y1, Y1, Y1
+
+channel:
+	MOVQ top+32(FP), SI
+
+top:
+	CMPQ    SI, $0x08
+	JLT     top_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, SI
+	JMP     top
+
+top_rest:
+	VMOVUPS Y0, (AX)
+	LEAQ    (AX)(SI*4), AX
+	MOVQ    rows+40(FP), SI
+
+row:
+	MOVQ vectors+48(FP), DI
+
+pixels:
+	VMOVUPS (CX), Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, AX
+	DECQ    DI
+	JNZ     pixels
+	VMOVUPS Y0, (AX)
+	ADDQ    BX, AX
+	DECQ    SI
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), SI
+
+bottom:
+	CMPQ    SI, $0x08
+	JLT     bottom_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, SI
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(SI*4), AX
+	VMOVUPS Y0, -32(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padRectifiedAVX2(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX
+TEXT ·padRectifiedAVX2(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Y0
+	VXORPS       Y1, Y1, Y1
+
+channel:
+	MOVQ top+32(FP), SI
+
+top:
+	CMPQ    SI, $0x08
+	JLT     top_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, SI
+	JMP     top
+
+top_rest:
+	VMOVUPS Y0, (AX)
+	LEAQ    (AX)(SI*4), AX
+	MOVQ    rows+40(FP), SI
+
+row:
+	MOVQ vectors+48(FP), DI
+
+pixels:
+	VMOVUPS (CX), Y2
+	VMAXPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, AX
+	DECQ    DI
+	JNZ     pixels
+	VMOVUPS Y0, (AX)
+	ADDQ    BX, AX
+	DECQ    SI
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), SI
+
+bottom:
+	CMPQ    SI, $0x08
+	JLT     bottom_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, SI
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(SI*4), AX
+	VMOVUPS Y0, -32(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padScaledAVX2(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX
+TEXT ·padScaledAVX2(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	MOVQ         scale+72(FP), SI
+	MOVQ         shift+80(FP), DI
+	VBROADCASTSS low+96(FP), Y1
+
+channel:
+	VBROADCASTSS (SI), Y2
+	VBROADCASTSS (DI), Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	MOVQ         top+32(FP), R8
+
+top:
+	CMPQ    R8, $0x08
+	JLT     top_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, R8
+	JMP     top
+
+top_rest:
+	VMOVUPS Y0, (AX)
+	LEAQ    (AX)(R8*4), AX
+	MOVQ    rows+40(FP), R8
+
+row:
+	MOVQ vectors+48(FP), R9
+
+pixels:
+	VMOVUPS (CX), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VMAXPS  Y4, Y1, Y4
+	VMOVUPS Y4, (AX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, AX
+	DECQ    R9
+	JNZ     pixels
+	VMOVUPS Y0, (AX)
+	ADDQ    BX, AX
+	DECQ    R8
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), R8
+
+bottom:
+	CMPQ    R8, $0x08
+	JLT     bottom_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, R8
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(R8*4), AX
+	VMOVUPS Y0, -32(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET
+
+// func padCombinedAVX2(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+// Requires: AVX
+TEXT ·padCombinedAVX2(SB), NOSPLIT, $0-104
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         gap+56(FP), BX
+	SHLQ         $0x02, BX
+	VBROADCASTSS outside+100(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	MOVQ         scale+72(FP), SI
+	MOVQ         shift+80(FP), DI
+	VBROADCASTSS low+96(FP), Y1
+	MOVQ         other+16(FP), R8
+	MOVQ         otherScale+88(FP), R9
+	SUBQ         CX, R8
+
+channel:
+	VBROADCASTSS (SI), Y2
+	VBROADCASTSS (DI), Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	VBROADCASTSS (R9), Y4
+	ADDQ         $0x04, R9
+	MOVQ         top+32(FP), R10
+
+top:
+	CMPQ    R10, $0x08
+	JLT     top_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, R10
+	JMP     top
+
+top_rest:
+	VMOVUPS Y0, (AX)
+	LEAQ    (AX)(R10*4), AX
+	MOVQ    rows+40(FP), R10
+
+row:
+	MOVQ vectors+48(FP), R11
+
+pixels:
+	VMOVUPS (CX), Y5
+	VMULPS  Y2, Y5, Y5
+	VMOVUPS (CX)(R8*1), Y6
+	VMULPS  Y4, Y6, Y6
+	VADDPS  Y6, Y5, Y5
+	VADDPS  Y3, Y5, Y5
+	VMAXPS  Y5, Y1, Y5
+	VMOVUPS Y5, (AX)
+	ADDQ    $+32, CX
+	ADDQ    $+32, AX
+	DECQ    R11
+	JNZ     pixels
+	VMOVUPS Y0, (AX)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     row
+	SUBQ    BX, AX
+	MOVQ    bottom+64(FP), R10
+
+bottom:
+	CMPQ    R10, $0x08
+	JLT     bottom_rest
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $0x08, R10
+	JMP     bottom
+
+bottom_rest:
+	LEAQ    (AX)(R10*4), AX
+	VMOVUPS Y0, -32(AX)
+	DECQ    DX
+	JNZ     channel
+	VZEROUPPER
+	RET

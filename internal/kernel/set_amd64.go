@@ -49,6 +49,7 @@ func assembly() (found []set) {
 			maxima: maxima{
 				largest: overTerms(largestAVX512), winners: overTerms(winnersAVX512), route: routeBy(routeAVX512),
 			},
+			padLoops:    padLoops{pad: padAVX512, lanes: [2]int{16, 8}},
 			windowLoops: windowLoops{sumWindows: windowsAVX512.sum, windowGradient: windowsAVX512.gradient},
 			rows:        12, pixels: 64, tile: 32, long: 1 << 14, accumulate: accumulateAVX512, weightAt: inTurn,
 			mixRows: 20, mix: (mixKernels{
@@ -92,7 +93,8 @@ func assembly() (found []set) {
 			maxima: maxima{
 				largest: overTerms(largestAVX2), winners: overTerms(winnersAVX2), route: routeBy(routeAVX2),
 			},
-			rows: 6, pixels: 64, tile: 16, long: 1 << 14, accumulate: accumulateAVX2, weightAt: inTurn,
+			padLoops: padLoops{pad: padAVX2, lanes: [2]int{8, 8}},
+			rows:     6, pixels: 64, tile: 16, long: 1 << 14, accumulate: accumulateAVX2, weightAt: inTurn,
 			mixRows: 12, mix: (mixKernels{
 				{mix4AVX2, mix4ScaledAVX2, mix4CombinedAVX2},
 				{mix8AVX2, mix8ScaledAVX2, mix8CombinedAVX2},

@@ -211,10 +211,7 @@ func (k *winograd) lay(s *Scratch, slot int, x input, first, count, from, to int
 	laid := s.Floats(slot, count*channels*size)
 	for n := range count {
 		image := x.image(first + n)
-		for c := range channels {
-			plane, relu := image.plane(s, k.set, slotPlane, from+c)
-			k.layout.fill(k.set, laid[(n*channels+c)*size:][:size], plane, relu)
-		}
+		k.layout.fillAll(s, k.set, laid[n*channels*size:][:channels*size], image, from, channels)
 	}
 	return laid
 }

@@ -57,6 +57,9 @@ func main() {
 	if !*winograd {
 		avx512.windows()
 		avx512Half.windows()
+		avx512.pads()
+		avx512Half.pads()
+		avx2.pads()
 	}
 	Generate()
 }
