@@ -84,13 +84,27 @@ func (b *batch) add(s *Scratch, sums []float32, dy, x input, count int) {
 		b.dots(sums, b.gradients(s, dy, 0, b.out.count, count), b.inputs(s, x, 0, b.in.count, count), b.out.count, count)
 		return
 	}
+	if b.windowed {
+		b.windows(s, sums, dy, x)
+		return
+	}
 	for o := range b.out.count {
-		if b.windowed {
-			b.set.windowGradient(sums[o*len(b.terms):][:len(b.terms)], dy.Data[o*b.out.pixels:], b.inputs(s, x, o, 1, 1), b.window)
-			continue
-		}
 		g, in := b.gradients(s, dy, o, 1, count), b.inputs(s, x, o, 1, count)
 		b.dots(sums[o*len(b.terms):], g, in, 1, count)
+	}
+}
+
+// windows is add of a depthwise convolution that has kernels of its own, of an image.
+func (b *batch) windows(s *Scratch, sums []float32, dy, x input) {
+	taps, size := len(b.terms), b.layout.size()
+	together := max(1, windowFloats/size)
+	for from := 0; from < b.out.count; from += together {
+		count := min(together, b.out.count-from)
+		laid := b.inputs(s, x, from, count, 1)
+		for i := range count {
+			o := from + i
+			b.set.windowGradient(sums[o*taps:][:taps], dy.Data[o*b.out.pixels:], laid[i*size:], b.window)
+		}
 	}
 }
 

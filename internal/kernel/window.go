@@ -48,10 +48,19 @@ func newWindowed(w *Workers, r *correlation, v window, k []float32) *windowed {
 	return p
 }
 
+// windowFloats is about how many floats of layout are made at a time: they stay in the first-level cache.
+const windowFloats = 4 << 10
+
 func (p *windowed) compute(s *Scratch, y []float32, add bool, x, by source, from, to int) {
-	taps, pixels := p.window.size*p.window.size, p.out.pixels
-	for o := from; o < to; o++ {
-		laid := p.prepare(s, slotLayout, x, o, 1)
-		p.set.sumWindows(y[o*pixels:][:pixels], laid, by.positive(s, p.set, o, 0, pixels), p.k[o*taps:][:taps], add, p.window)
+	taps, pixels, size := p.window.size*p.window.size, p.out.pixels, p.layout.size()
+	together := max(1, windowFloats/size)
+	for ; from < to; from += together {
+		count := min(together, to-from)
+		laid := p.prepare(s, slotLayout, x, from, count)
+		for i := range count {
+			o := from + i
+			positive := by.positive(s, p.set, o, 0, pixels)
+			p.set.sumWindows(y[o*pixels:][:pixels], laid[i*size:], positive, p.k[o*taps:][:taps], add, p.window)
+		}
 	}
 }
