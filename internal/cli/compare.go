@@ -112,6 +112,7 @@ func (p *program) resumeComparison(c *cobra.Command, s compareSettings, args []s
 	if err := s.resumed(c, config.Provenance, stored.Training.Size.ImageSize); err != nil {
 		return err
 	}
+	s.resumedDevice(c, config.Convolution)
 	set, err := p.openData(c.Context(), s.dataFlags)
 	if err != nil {
 		return err
@@ -194,7 +195,8 @@ func (p *program) reportComparison(c *cobra.Command, s compareSettings, comparis
 		return p.printJSON(result)
 	}
 	p.printRows(r)
-	p.print("\nTrained %d epochs each with %d channels and %d cells, measured on the test images; 95 %% intervals over seeds, of\ndifferences seed by seed. In %s: report.json, accuracy.svg.\n",
+	p.print("\nTrained %d epochs each with %d channels and %d cells, measured on the test images; 95 %% intervals over seeds, of\n"+
+		"differences seed by seed. In %s: report.json, accuracy.svg.\n",
 		settings.Training.Epochs, settings.Training.Size.Channels, settings.Training.Size.Layers, comparison.Folder())
 	return nil
 }

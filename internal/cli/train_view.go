@@ -27,7 +27,8 @@ func (v *trainView) begin(t *train.Training) {
 		parameters += len(p.Data)
 	}
 	images, judgedOn := t.JudgedOn()
-	v.program.note("training %s in %s: %d channels, %d cells, %s parameters (the auxiliary head's among them); images of %s, %d classes, %d×%d pixels; judged on %s %s images; %s",
+	v.program.note("training %s in %s: %d channels, %d cells, %s parameters (the auxiliary head's among them); "+
+		"images of %s, %d classes, %d×%d pixels; judged on %s %s images; %s",
 		nameOf(o.Architecture), t.Folder(), o.Size.Channels, o.Size.Layers, grouped(parameters), t.Data.Name, o.Size.Classes,
 		o.Size.ImageSize, o.Size.ImageSize, grouped(images), judgedOn, t.Device.Name())
 	switch epochs, step := t.Position(); {

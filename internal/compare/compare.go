@@ -112,21 +112,16 @@ func Start(path string, s Settings, r train.Resources, o Observer) (*Comparison,
 }
 
 // Resume continues the comparison in a folder: trainings that are done are not repeated, one that was interrupted goes on.
-func Resume(path string, r train.Resources, o Observer) (*Comparison, error) {
-	folder, err := runfolder.Open(filepath.Clean(path))
+func Resume(path string, r train.Resources, o Observer) (c *Comparison, err error) {
+	err = runs.Continue(path, func(folder *runfolder.Folder, config Config) error {
+		c = newComparison(config.Settings, r, o)
+		c.folder = folder
+		epochs := config.Settings.Training.Epochs
+		return config.Admit(epochs, epochs, r.Device, r.Data, o.Warn)
+	})
 	if err != nil {
 		return nil, err
 	}
-	config, err := ReadConfig(path)
-	if err == nil {
-		epochs := config.Settings.Training.Epochs
-		err = config.Admit(epochs, epochs, r.Device, r.Data, o.Warn)
-	}
-	if err != nil {
-		return nil, errors.Join(err, folder.Close())
-	}
-	c := newComparison(config.Settings, r, o)
-	c.folder = folder
 	return c, nil
 }
 

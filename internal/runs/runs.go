@@ -5,7 +5,9 @@ package runs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 
 	"github.com/klauspost/cpuid/v2"
@@ -81,6 +83,32 @@ func ReadConfig[S interface{ Validate() error }](path string) (c Config[S], err 
 		return c, fmt.Errorf("%s: %w", f.ConfigPath(), err)
 	}
 	return c, nil
+}
+
+// Continue takes over the folder of a run that is to go on, and hands it to resume with its config. Where that fails, the
+// folder is given up again.
+func Continue[S interface{ Validate() error }](path string, resume func(folder *runfolder.Folder, c Config[S]) error) error {
+	folder, err := runfolder.Open(filepath.Clean(path))
+	if err != nil {
+		return err
+	}
+	c, err := ReadConfig[S](path)
+	if err == nil {
+		err = resume(folder, c)
+	}
+	if err != nil {
+		return errors.Join(err, folder.Close())
+	}
+	return nil
+}
+
+// Store writes the config into the folder of its run.
+func (c Config[S]) Store(folder *runfolder.Folder) error {
+	text, err := c.Text()
+	if err != nil {
+		return err
+	}
+	return folder.WriteConfig(text)
 }
 
 // Admit checks that a run that was begun for begun epochs can go on to epochs with that data and device. What only changes

@@ -57,40 +57,30 @@ func newModel(o Options) (*model.Model, error) {
 // of which only the number of epochs may be raised. What was logged after the checkpoint is removed, and will be logged
 // again.
 func Resume(path string, epochs int, r Resources) (s *Search, err error) {
-	folder, err := runfolder.Open(filepath.Clean(path))
+	err = runs.Continue(path, func(folder *runfolder.Folder, c Config) error {
+		if err := c.Admit(c.Settings.Epochs, epochs, r.Device, r.Data, r.Observer.Warn); err != nil {
+			return err
+		}
+		raised := epochs > c.Settings.Epochs
+		if w := c.Settings.Weights; raised && w.Rate != w.RateMin {
+			r.Observer.Warn("the learning rate falls over all epochs: " +
+				"now that there are more, it goes on from where it would be with as many from the start")
+		}
+		c.Settings.Epochs = epochs
+		if s, err = resumeAt(folder, c.Settings, r); err != nil {
+			return err
+		}
+		if raised {
+			if err := c.Store(folder); err != nil {
+				return err
+			}
+		}
+		return runfolder.Rewind(folder, func(r *Record) bool { return s.state.Position.reached(r.after()) })
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, folder.Close())
-		}
-	}()
-	c, err := ReadConfig(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.Admit(c.Settings.Epochs, epochs, r.Device, r.Data, r.Observer.Warn); err != nil {
-		return nil, err
-	}
-	raised := epochs > c.Settings.Epochs
-	if w := c.Settings.Weights; raised && w.Rate != w.RateMin {
-		r.Observer.Warn("the learning rate falls over all epochs: now that there are more, it goes on from where it would be with as many from the start")
-	}
-	c.Settings.Epochs = epochs
-	if s, err = resumeAt(folder, c.Settings, r); err != nil {
-		return nil, err
-	}
-	if raised {
-		text, err := c.Text()
-		if err != nil {
-			return nil, err
-		}
-		if err := folder.WriteConfig(text); err != nil {
-			return nil, err
-		}
-	}
-	return s, runfolder.Rewind(folder, func(r *Record) bool { return s.state.Position.reached(r.after()) })
+	return s, nil
 }
 
 // resumeAt returns the search as its latest checkpoint has it, or as its best one if that is lost, or at its start if there

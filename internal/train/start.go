@@ -46,8 +46,8 @@ func begin(o Options, r Resources) (*Training, error) {
 	}
 	n.Initialise(o.Seed)
 	if o.Auxiliary != 0 && !n.HasAuxiliary() {
-		r.Observer.Warn(fmt.Sprintf("images of %d×%d pixels leave maps that are too small for the auxiliary head: the network is trained without one",
-			o.Size.ImageSize, o.Size.ImageSize))
+		r.Observer.Warn(fmt.Sprintf("images of %d×%d pixels leave maps that are too small for the auxiliary head: "+
+			"the network is trained without one", o.Size.ImageSize, o.Size.ImageSize))
 	}
 	return newTraining(o, n, r)
 }
@@ -56,40 +56,30 @@ func begin(o Options, r Resources) (*Training, error) {
 // of which only the number of epochs may be raised. What was logged after the checkpoint is removed, and will be logged
 // again.
 func Resume(path string, epochs int, r Resources) (t *Training, err error) {
-	folder, err := runfolder.Open(filepath.Clean(path))
+	err = runs.Continue(path, func(folder *runfolder.Folder, c Config) error {
+		if err := c.Admit(c.Settings.Epochs, epochs, r.Device, r.Data, r.Observer.Warn); err != nil {
+			return err
+		}
+		raised := epochs > c.Settings.Epochs
+		if raised && (c.Settings.Schedule == Cosine || c.Settings.DropPath > 0) {
+			r.Observer.Warn("learning rate and drop-path follow the number of epochs: " +
+				"now that there are more, they go on from where they would be with as many from the start")
+		}
+		c.Settings.Epochs = epochs
+		if t, err = resumeAt(folder, c.Settings, r); err != nil {
+			return err
+		}
+		if raised {
+			if err := c.Store(folder); err != nil {
+				return err
+			}
+		}
+		return runfolder.Rewind(folder, func(r *Record) bool { return t.state.Position.reached(r.after()) })
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, folder.Close())
-		}
-	}()
-	c, err := ReadConfig(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.Admit(c.Settings.Epochs, epochs, r.Device, r.Data, r.Observer.Warn); err != nil {
-		return nil, err
-	}
-	raised := epochs > c.Settings.Epochs
-	if raised && (c.Settings.Schedule == Cosine || c.Settings.DropPath > 0) {
-		r.Observer.Warn("learning rate and drop-path follow the number of epochs: now that there are more, they go on from where they would be with as many from the start")
-	}
-	c.Settings.Epochs = epochs
-	if t, err = resumeAt(folder, c.Settings, r); err != nil {
-		return nil, err
-	}
-	if raised {
-		text, err := c.Text()
-		if err != nil {
-			return nil, err
-		}
-		if err := folder.WriteConfig(text); err != nil {
-			return nil, err
-		}
-	}
-	return t, runfolder.Rewind(folder, func(r *Record) bool { return t.state.Position.reached(r.after()) })
+	return t, nil
 }
 
 // resumeAt returns the training as its latest checkpoint has it, or as its best one if that is lost, or at its start if
