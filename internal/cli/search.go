@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -75,6 +77,21 @@ func defineOptions(flags *pflag.FlagSet, o *search.Options) {
 	realNumber(flags, &o.Theta.Decay, "transformer-weight-decay", d.Theta.Decay, 0, 100, "of the policy")
 	realNumber(flags, &o.Theta.EntropyWeight, entropyFlag, d.Theta.EntropyWeight, 0, 100, "weight of the policy's entropy")
 	realNumber(flags, &o.Theta.BaselineDecay, "gamma", d.Theta.BaselineDecay, 0, 1, "decay of the baseline of rewards")
+	word := func(name, standard string, words []string, usage string, set func(string)) {
+		flags.Var(&setting[string]{new(string), func(text string) (string, error) {
+			if !slices.Contains(words, text) {
+				return "", errors.New(choices(text, words))
+			}
+			set(text)
+			return text, nil
+		}, "word", standard}, name, usage+": "+strings.Join(words, ", "))
+	}
+	word("recipe", string(d.Recipe), []string{string(search.Published), string(search.LeaveOneOut)},
+		"settings of the policy's training, where the next three aren't given", func(text string) { o.Recipe = search.Recipe(text) })
+	wholeNumber(flags, &o.Theta.Warmup, "theta-warmup", d.Theta.Warmup, 0, 1_000_000, "epochs that train the supernet alone, at first")
+	wholeNumber(flags, &o.Theta.Transformations, "theta-transformations", d.Theta.Transformations, 1, 64, "transformations of each input, of several each with the others' mean reward as baseline")
+	word("theta-reward", string(d.Theta.Reward), []string{string(search.AccuracyReward), string(search.LossReward)},
+		"what a reward is the difference of", func(text string) { o.Theta.Reward = search.Reward(text) })
 	wholeNumber(flags, &o.Policy.Embedding, "edge-hid", d.Policy.Embedding, 1, 1<<12, "numbers in the policy's embedding of an operation")
 	wholeNumber(flags, &o.Policy.Features, "transformer-nfeat", d.Policy.Features, 1, 1<<12, "features of a node in the policy")
 	wholeNumber(flags, &o.Policy.Hidden, "transformer-nhid", d.Policy.Hidden, 1, 1<<12, "hidden features of a node in the policy")
@@ -126,6 +143,16 @@ func (p *program) startSearch(c *cobra.Command, s searchSettings) error {
 	}
 	if o.Supernet.Nodes == 0 {
 		o.Supernet.Nodes = o.Supernet.OpType.DefaultNodes()
+	}
+	recipe := o.Theta.Prepared(o.Recipe, o.Epochs)
+	if !c.Flags().Changed("theta-warmup") {
+		o.Theta.Warmup = recipe.Warmup
+	}
+	if !c.Flags().Changed("theta-transformations") {
+		o.Theta.Transformations = recipe.Transformations
+	}
+	if !c.Flags().Changed("theta-reward") {
+		o.Theta.Reward = recipe.Reward
 	}
 	if err := o.Validate(); err != nil {
 		return usagef(c, "%s", err)

@@ -33,6 +33,8 @@ func (p *Policy) Distribution(d *graph.Device, c genotype.Cell) (Distribution, e
 type Decision struct {
 	Cell   genotype.Cell
 	Chosen []primitive.ID // by edge; each must be allowed
+	// Advantage is how much better it did than was to be expected.
+	Advantage float64
 }
 
 // Outcome is what a policy makes of decisions.
@@ -42,12 +44,12 @@ type Outcome struct {
 	Entropy        float64 // of all edges
 }
 
-// Gradients computes REINFORCE's loss for decisions that share an advantage, those of an architecture's two cells,
+// Gradients computes REINFORCE's loss for decisions, such as those of an architecture's two cells,
 //
-//	−advantage · Σ log p(chosen) − entropyWeight · Σ entropy,
+//	−Σ advantage · log p(chosen) − entropyWeight · Σ entropy,
 //
 // and its gradients, in the returned parameters. Dropout, where the config has it, is drawn from the stream.
-func (p *Policy) Gradients(d *graph.Device, decisions []Decision, advantage, entropyWeight float64, dropout *rand.Rand) (o Outcome, used []*graph.Parameter, err error) {
+func (p *Policy) Gradients(d *graph.Device, decisions []Decision, entropyWeight float64, dropout *rand.Rand) (o Outcome, used []*graph.Parameter, err error) {
 	for _, decision := range decisions {
 		if err := decision.validate(); err != nil {
 			return o, nil, err
@@ -63,7 +65,7 @@ func (p *Policy) Gradients(d *graph.Device, decisions []Decision, advantage, ent
 		var sum *graph.Node
 		for i, decision := range decisions {
 			logits := p.logits(g, fmt.Sprint(i), decision.Cell, masks[i])
-			term := addReinforce(g, logits, decision, advantage, entropyWeight, &distributions[i])
+			term := addReinforce(g, logits, decision, entropyWeight, &distributions[i])
 			if sum == nil {
 				sum = term
 			} else {

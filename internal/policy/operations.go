@@ -113,17 +113,17 @@ func sign(x float32) float64 {
 
 // addReinforce is the loss of one decision by the logits [nodes, 26]: see Gradients. When the graph has run, distribution
 // holds the probabilities.
-func addReinforce(g *graph.Graph, logits *graph.Node, d Decision, advantage, entropyWeight float64, distribution *Distribution) *graph.Node {
+func addReinforce(g *graph.Graph, logits *graph.Node, d Decision, entropyWeight float64, distribution *Distribution) *graph.Node {
 	return g.Apply(graph.Operation{
 		Name: "reinforce",
 		Forward: graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 			*distribution = newDistribution(d.Cell, in[0])
-			out[0][0] = float32(-advantage*distribution.LogProbability(d.Chosen) - entropyWeight*distribution.Entropy())
+			out[0][0] = float32(-d.Advantage*distribution.LogProbability(d.Chosen) - entropyWeight*distribution.Entropy())
 		}),
 		Backward: graph.Kernel(func(_ *graph.Device, in, out [][]float32) {
 			for i, c := range *distribution {
 				dlogits := out[0][i*primitive.Searchable:][:primitive.Searchable]
-				c.gradient(dlogits, d.Chosen[i], advantage, entropyWeight, float64(in[0][0]))
+				c.gradient(dlogits, d.Chosen[i], d.Advantage, entropyWeight, float64(in[0][0]))
 			}
 		}),
 	}, logits)

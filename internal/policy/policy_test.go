@@ -90,7 +90,7 @@ func checkGolden(t *testing.T, dev *graph.Device) {
 				f.Check(t, name+"/prob", probabilities, golden.Policy)
 				f.Check(t, name+"/logits", p.goldenLogits(t, dev, decision.Cell), golden.Policy)
 				advantage := f.Get(name + "/reward").Values[0]
-				outcome, used, err := p.Gradients(dev, []Decision{decision}, advantage, entropyWeight, nil)
+				outcome, used, err := p.Gradients(dev, []Decision{decision.with(advantage)}, entropyWeight, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -156,10 +156,10 @@ func TestOptionsHaveRightGradients(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			decisions = append(decisions, Decision{c, d.Sample(random.New(3, "policy", i))})
+			decisions = append(decisions, Decision{c, d.Sample(random.New(3, "policy", i)), 0.7})
 		}
 		run := func() (float64, []*graph.Parameter) {
-			o, used, err := p.Gradients(dev, decisions, 0.7, 0.3, random.New(4, "dropout"))
+			o, used, err := p.Gradients(dev, decisions, 0.3, random.New(4, "dropout"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -199,8 +199,8 @@ func TestAdvantageRaisesWhatWasDrawn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		decision := Decision{c, before.Sample(random.New(5, "policy"))}
-		_, used, err := p.Gradients(dev, []Decision{decision}, advantage, 0, nil)
+		decision := Decision{c, before.Sample(random.New(5, "policy")), advantage}
+		_, used, err := p.Gradients(dev, []Decision{decision}, 0, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +261,7 @@ func TestBadDecisions(t *testing.T) {
 	p := small(t, nil)
 	c := genotype.Cell{Edges: []genotype.Edge{{Op: primitive.SkipConnect, From: 0, To: 2}, {Op: primitive.NullOp, From: 1, To: 2}}, Concat: []int{2}}
 	for _, chosen := range [][]primitive.ID{{primitive.Conv3x3, primitive.NullOp}, {primitive.NullOp}, nil} {
-		if _, _, err := p.Gradients(dev, []Decision{{c, chosen}}, 1, 0, nil); err == nil {
+		if _, _, err := p.Gradients(dev, []Decision{{c, chosen, 1}}, 0, nil); err == nil {
 			t.Errorf("the choice %v was taken", chosen)
 		}
 	}
@@ -285,4 +285,10 @@ func TestDefaultSize(t *testing.T) {
 	if total != 322_750 {
 		t.Errorf("%d parameters, published: 322,750", total)
 	}
+}
+
+// with returns the decision with an advantage.
+func (d Decision) with(advantage float64) Decision {
+	d.Advantage = advantage
+	return d
 }

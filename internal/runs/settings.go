@@ -9,10 +9,14 @@ import (
 type Field struct {
 	name  string
 	value any // what encoding/json takes
+	later bool
 }
 
 // Named returns the field of a setting; value is a pointer to it, of a type that encoding/json takes.
-func Named(name string, value any) Field { return Field{name, value} }
+func Named(name string, value any) Field { return Field{name: name, value: value} }
+
+// Later returns the field of a setting that older runs don't have: where it is missing, the value stays as it is.
+func Later(name string, value any) Field { return Field{name, value, true} }
 
 // MarshalFields writes settings as one object, under their names and in their order.
 func MarshalFields(fields []Field) ([]byte, error) {
@@ -30,7 +34,7 @@ func MarshalFields(fields []Field) ([]byte, error) {
 	return append(text, '}'), nil
 }
 
-// UnmarshalFields reads what MarshalFields wrote. Every setting must be there.
+// UnmarshalFields reads what MarshalFields wrote. Every setting must be there but later ones.
 func UnmarshalFields(text []byte, fields []Field) error {
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(text, &values); err != nil {
@@ -38,6 +42,9 @@ func UnmarshalFields(text []byte, fields []Field) error {
 	}
 	for _, f := range fields {
 		value, ok := values[f.name]
+		if !ok && f.later {
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("setting %s is missing", f.name)
 		}

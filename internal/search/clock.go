@@ -37,9 +37,10 @@ func (p *pace) step(phase dataset.Phase) time.Duration {
 	return time.Duration(factor * float64(other.took) / float64(other.steps))
 }
 
-// remaining foretells how long the rest of a search takes, of so many epochs with so many batches in their phases.
-func (p *pace) remaining(at position, epochs int, batches [2]int) time.Duration {
-	left := [2]int{(epochs - at.Epoch) * batches[0], (epochs - at.Epoch) * batches[1]}
+// remaining foretells how long the rest of a search takes, of so many epochs with so many batches in their phases, the
+// first ones of which are warm-up.
+func (p *pace) remaining(at position, epochs, warmup int, batches [2]int) time.Duration {
+	left := [2]int{(epochs - at.Epoch) * batches[0], (epochs - max(at.Epoch, warmup)) * batches[1]}
 	left[at.Phase] -= at.Step
 	if at.Phase == dataset.Policy {
 		left[dataset.Weights] -= batches[dataset.Weights]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"nat/internal/model"
 	"nat/internal/policy"
@@ -22,6 +23,37 @@ type Options struct {
 	Weights      WeightTraining
 	Theta        PolicyTraining
 	Trials       Trials
+	Recipe       Recipe // that settings of the policy's training come from, where they aren't given singly
+}
+
+// Recipe names settings of the policy's training that go together.
+type Recipe string
+
+// The recipes.
+const (
+	Published   Recipe = "published"     // the policy learns from the first epoch on, from one transformation of each input
+	LeaveOneOut Recipe = "leave-one-out" // after 3/8 of the epochs, from two, each the other's baseline
+)
+
+// Recipes returns all recipes.
+func Recipes() []Recipe { return []Recipe{Published, LeaveOneOut} }
+
+// Reward says what the policy is rewarded with.
+type Reward string
+
+// The rewards: the difference between the transformed architecture and the input on a batch.
+const (
+	AccuracyReward Reward = "accuracy" // in accuracy, from −1 to 1
+	LossReward     Reward = "loss"     // in cross-entropy, in nats
+)
+
+// Prepared returns the settings with those of a recipe for so many epochs.
+func (t PolicyTraining) Prepared(r Recipe, epochs int) PolicyTraining {
+	t.Warmup, t.Transformations, t.Reward = 0, 1, AccuracyReward
+	if r == LeaveOneOut {
+		t.Warmup, t.Transformations = 3*epochs/8, 2
+	}
+	return t
 }
 
 // WeightTraining is how the supernet's weights w are trained: by SGD, at a rate that falls from Rate to RateMin along a
@@ -35,6 +67,10 @@ type PolicyTraining struct {
 	Rate, Beta1, Beta2, Epsilon, Decay float64
 	EntropyWeight                      float64
 	BaselineDecay                      float64 // γ of the moving average of rewards
+	Warmup                             int     // epochs that train the supernet alone, at first
+	// Transformations are drawn of each input. Of several, the mean reward of the others is the baseline of each.
+	Transformations int
+	Reward          Reward
 }
 
 // Trials are the looks at what the policy can do during a search: a random architecture is transformed, and the best of
@@ -57,8 +93,10 @@ func Default(t supernet.OpType) Options {
 		Weights:      WeightTraining{Rate: 0.01, RateMin: 0.01, Momentum: 0.9, Decay: 3e-4},
 		Theta: PolicyTraining{
 			Rate: 3e-4, Beta1: 0.5, Beta2: 0.999, Epsilon: 1e-8, Decay: 5e-4, EntropyWeight: 0.003, BaselineDecay: 0.99,
+			Transformations: 1, Reward: AccuracyReward,
 		},
 		Trials: Trials{Every: 4, Candidates: 10, Images: 512},
+		Recipe: Published,
 	}
 }
 
@@ -83,14 +121,19 @@ func (o *Options) fields() []runs.Field {
 		named("transformer_weight_decay", &o.Theta.Decay), named("entropy_coeff", &o.Theta.EntropyWeight),
 		named("gamma", &o.Theta.BaselineDecay), named("test_freq", &o.Trials.Every),
 		named("n_archs", &o.Trials.Candidates), named("images", &o.Trials.Images),
+		runs.Later("recipe", &o.Recipe), runs.Later("theta_warmup", &o.Theta.Warmup),
+		runs.Later("theta_transformations", &o.Theta.Transformations), runs.Later("theta_reward", &o.Theta.Reward),
 	}
 }
 
 // MarshalJSON writes the settings as one object, under their names in files.
 func (o Options) MarshalJSON() ([]byte, error) { return runs.MarshalFields(o.fields()) }
 
-// UnmarshalJSON reads what MarshalJSON wrote. Every setting must be there.
-func (o *Options) UnmarshalJSON(text []byte) error { return runs.UnmarshalFields(text, o.fields()) }
+// UnmarshalJSON reads what MarshalJSON wrote. Every setting must be there, but those that came later than the published ones.
+func (o *Options) UnmarshalJSON(text []byte) error {
+	o.Recipe, o.Theta = Published, o.Theta.Prepared(Published, 0)
+	return runs.UnmarshalFields(text, o.fields())
+}
 
 // Validate checks that a search with these settings can be.
 func (o Options) Validate() error {
@@ -105,9 +148,17 @@ func (o Options) Validate() error {
 		runs.Count{Name: "test frequency", Value: o.Trials.Every, Min: 1},
 		runs.Count{Name: "number of candidate architectures", Value: o.Trials.Candidates, Min: 1},
 		runs.Count{Name: "number of selection images", Value: o.Trials.Images},
+		runs.Count{Name: "number of transformations of an input", Value: o.Theta.Transformations, Min: 1},
+		runs.Count{Name: "warm-up of the policy", Value: o.Theta.Warmup},
 	)
 	if err != nil {
 		return err
+	}
+	if o.Theta.Warmup > 0 && o.Theta.Warmup >= o.Epochs {
+		return fmt.Errorf("a warm-up of %d of %d epochs leaves none for the policy", o.Theta.Warmup, o.Epochs)
+	}
+	if o.Theta.Reward != AccuracyReward && o.Theta.Reward != LossReward || !slices.Contains(Recipes(), o.Recipe) {
+		return fmt.Errorf("reward %q or recipe %q is unknown", o.Theta.Reward, o.Recipe)
 	}
 	if !(o.TrainPortion > 0 && o.TrainPortion < 1) {
 		return fmt.Errorf("a train portion of %v can't be: it is between 0 and 1", o.TrainPortion)

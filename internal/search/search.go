@@ -185,7 +185,7 @@ func (s *Search) afterStep(loader *dataset.Loader) error {
 	}
 	s.Observer.Progress(Progress{
 		Epoch: at.Epoch + 1, Epochs: s.options.Epochs, Phase: at.Phase, Step: at.Step, Steps: loader.Batches(),
-		Remaining: s.pace.remaining(at, s.options.Epochs, [2]int{s.loaders[0].Batches(), s.loaders[1].Batches()}),
+		Remaining: s.pace.remaining(at, s.options.Epochs, s.options.Theta.Warmup, [2]int{s.loaders[0].Batches(), s.loaders[1].Batches()}),
 	})
 	if s.SaveEvery > 0 && time.Since(s.saved) >= s.SaveEvery {
 		return s.save()
@@ -196,13 +196,22 @@ func (s *Search) afterStep(loader *dataset.Loader) error {
 // record writes the means of the phase at hand to the metrics.
 func (s *Search) record(kind RecordKind, t tally, took runs.Timing) error {
 	at := s.state.Position
-	r := Record{Kind: kind, Epoch: at.Epoch + 1, Step: at.Step, Total: at.Epoch*s.loaders[at.Phase].Batches() + at.Step, Timing: took}
+	r := Record{Kind: kind, Epoch: at.Epoch + 1, Step: at.Step, Timing: took}
+	r.Total = s.before(at.Phase, at.Epoch)*s.loaders[at.Phase].Batches() + at.Step
 	if at.Phase == dataset.Weights {
 		r.Weights = t.weightMeans(s.options.rate(at.Epoch))
 	} else {
 		r.Policy = t.policyMeans(s.state.Baseline)
 	}
 	return s.write(r)
+}
+
+// before returns in how many epochs before this one there was a phase.
+func (s *Search) before(p dataset.Phase, epoch int) int {
+	if p == dataset.Weights {
+		return epoch
+	}
+	return epoch - s.options.Theta.Warmup
 }
 
 func (s *Search) write(r Record) error {
@@ -231,6 +240,11 @@ func (s *Search) closePhase(ctx context.Context, took runs.Timing) error {
 	s.state.Whole, s.state.Recent = tally{}, tally{}
 	if at.Phase == dataset.Weights {
 		s.warnAtChance(complete)
+		if at.Epoch < s.options.Theta.Warmup {
+			*at = position{at.Epoch + 1, dataset.Weights, 0}
+			s.model.Training.Epochs = at.Epoch
+			return s.save()
+		}
 		*at = position{at.Epoch, dataset.Policy, 0}
 		return nil
 	}

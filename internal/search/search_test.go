@@ -439,7 +439,7 @@ func TestAdvantageMovesThePolicy(t *testing.T) {
 		}
 		probability := func() float64 {
 			sum := 0.0
-			for _, d := range drawn.decisions {
+			for _, d := range drawn.decisions[0] {
 				distribution, err := search.model.Policy.Distribution(search.Device, d.Cell)
 				if err != nil {
 					t.Fatal(err)
@@ -449,7 +449,7 @@ func TestAdvantageMovesThePolicy(t *testing.T) {
 			return sum
 		}
 		before := probability()
-		outcome, err := search.reinforce(0, drawn.decisions, reward)
+		outcome, err := search.reinforce(0, drawn.decisions, []float64{reward})
 		if err != nil {
 			t.Fatal(err)
 		}

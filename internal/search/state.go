@@ -70,32 +70,35 @@ func (t *tally) addWeights(r supernet.Result) {
 
 // policyStep is what a step of the policy saw and did.
 type policyStep struct {
-	input, output supernet.Result
-	transformed   genotype.Genotype
-	reward        float64
-	entropy       [2]float64 // of the normal and of the reduce cell
-	outcome       policy.Outcome
+	input       supernet.Result
+	outputs     []supernet.Result // by transformation
+	transformed []genotype.Genotype
+	rewards     []float64
+	entropy     [2]float64 // of the normal and of the reduce cell
+	outcome     policy.Outcome
 }
 
-// addPolicy adds a step of the policy.
+// addPolicy adds a step of the policy: of each transformation what it would be as a step of its own.
 func (t *tally) addPolicy(s policyStep) {
-	t.Steps++
-	t.Images += s.input.Images
-	t.PolicyLoss += s.outcome.Loss
-	t.InputCorrect += s.input.Correct
-	t.OutputCorrect += s.output.Correct
-	t.Reward += s.reward
-	t.RewardSquared += s.reward * s.reward
-	t.LogProbability += s.outcome.LogProbability
-	for i, c := range []genotype.Cell{s.transformed.Normal, s.transformed.Reduce} {
-		t.Entropy[i] += s.entropy[i]
-		for _, e := range c.Edges {
-			t.Edges++
-			switch e.Op {
-			case primitive.SkipConnect:
-				t.Skips++
-			case primitive.NullOp:
-				t.Nulls++
+	for k, output := range s.outputs {
+		t.Steps++
+		t.Images += s.input.Images
+		t.PolicyLoss += s.outcome.Loss
+		t.InputCorrect += s.input.Correct
+		t.OutputCorrect += output.Correct
+		t.Reward += s.rewards[k]
+		t.RewardSquared += s.rewards[k] * s.rewards[k]
+		t.LogProbability += s.outcome.LogProbability
+		for i, c := range []genotype.Cell{s.transformed[k].Normal, s.transformed[k].Reduce} {
+			t.Entropy[i] += s.entropy[i]
+			for _, e := range c.Edges {
+				t.Edges++
+				switch e.Op {
+				case primitive.SkipConnect:
+					t.Skips++
+				case primitive.NullOp:
+					t.Nulls++
+				}
 			}
 		}
 	}

@@ -5,32 +5,36 @@ import (
 	"nat/internal/genotype"
 	"nat/internal/graph"
 	"nat/internal/policy"
-	"nat/internal/primitive"
 	"nat/internal/random"
 	"nat/internal/runs"
 )
 
-// thetaStep trains the policy on a batch: it transforms an architecture drawn for it, and is rewarded with how much more
-// accurate on the batch that made it.
+// thetaStep trains the policy on a batch: it transforms an architecture drawn for it, and is rewarded with how much better on
+// the batch that made it.
 func (s *Search) thetaStep(step int, batch dataset.Batch) error {
 	input := s.draw(step)
 	t, err := s.transform(step, input)
 	if err != nil {
 		return err
 	}
-	result := policyStep{entropy: t.entropy, transformed: t.output}
-	both, err := s.model.Supernet.EvaluateAll(s.Device, batch, input, t.output)
+	all, err := s.model.Supernet.EvaluateAll(s.Device, batch, append([]genotype.Genotype{input}, t.outputs...)...)
 	if err != nil {
 		return err
 	}
-	result.input, result.output = both[0], both[1]
-	for _, loss := range []float64{result.input.Loss, result.output.Loss} {
-		if err := runs.CheckLoss(loss); err != nil {
+	for _, r := range all {
+		if err := runs.CheckLoss(r.Loss); err != nil {
 			return err
 		}
 	}
-	result.reward = result.output.Accuracy() - result.input.Accuracy()
-	if result.outcome, err = s.reinforce(step, t.decisions, result.reward); err != nil {
+	result := policyStep{entropy: t.entropy, transformed: t.outputs, input: all[0], outputs: all[1:]}
+	for _, r := range all[1:] {
+		reward := r.Accuracy() - all[0].Accuracy()
+		if s.options.Theta.Reward == LossReward {
+			reward = all[0].Loss - r.Loss
+		}
+		result.rewards = append(result.rewards, reward)
+	}
+	if result.outcome, err = s.reinforce(step, t.decisions, result.rewards); err != nil {
 		return err
 	}
 	s.state.Whole.addPolicy(result)
@@ -40,44 +44,67 @@ func (s *Search) thetaStep(step int, batch dataset.Batch) error {
 
 // transformation is what the policy made of an architecture.
 type transformation struct {
-	decisions []policy.Decision // of the normal and of the reduce cell
+	decisions [][]policy.Decision // by output: of the normal and of the reduce cell
 	entropy   [2]float64
-	output    genotype.Genotype
+	outputs   []genotype.Genotype
 }
 
-// transform has the policy draw a transformation. Nothing is masked for costs here: that is derivation's concern.
+// transform has the policy draw transformations. Nothing is masked for costs here: that is derivation's concern.
 func (s *Search) transform(step int, input genotype.Genotype) (t transformation, err error) {
 	stream := random.New(s.options.Seed, "policy", s.state.Position.Epoch, step)
-	var cells [2]genotype.Cell
-	for i, c := range []genotype.Cell{input.Normal, input.Reduce} {
-		distribution, err := s.model.Policy.Distribution(s.Device, c)
-		if err != nil {
+	cells := [2]genotype.Cell{input.Normal, input.Reduce}
+	var distributions [2]policy.Distribution
+	for i, c := range cells {
+		if distributions[i], err = s.model.Policy.Distribution(s.Device, c); err != nil {
 			return t, err
 		}
-		var chosen []primitive.ID = distribution.Sample(stream)
-		t.decisions = append(t.decisions, policy.Decision{Cell: c, Chosen: chosen})
-		t.entropy[i] = distribution.Entropy()
-		cells[i] = policy.Apply(c, chosen)
+		t.entropy[i] = distributions[i].Entropy()
 	}
-	t.output = genotype.Genotype{Normal: cells[0], Reduce: cells[1]}
+	for range s.options.Theta.Transformations {
+		var decisions []policy.Decision
+		var made [2]genotype.Cell
+		for i, c := range cells {
+			chosen := distributions[i].Sample(stream)
+			decisions = append(decisions, policy.Decision{Cell: c, Chosen: chosen})
+			made[i] = policy.Apply(c, chosen)
+		}
+		t.decisions = append(t.decisions, decisions)
+		t.outputs = append(t.outputs, genotype.Genotype{Normal: made[0], Reduce: made[1]})
+	}
 	return t, nil
 }
 
-// reinforce moves the policy by its decisions' advantage: the reward above the baseline, which is the moving average of the
-// rewards before this one.
-func (s *Search) reinforce(step int, decisions []policy.Decision, reward float64) (policy.Outcome, error) {
-	o := s.options.Theta
+// reinforce moves the policy by its decisions' advantage: the reward above the baseline. That is the moving average of the
+// rewards before this one, or of several transformations the mean of the others' rewards.
+func (s *Search) reinforce(step int, decisions [][]policy.Decision, rewards []float64) (policy.Outcome, error) {
+	o, n := s.options.Theta, float64(len(rewards))
 	dropout := random.New(s.options.Seed, "dropout", s.state.Position.Epoch, step)
-	outcome, used, err := s.model.Policy.Gradients(s.Device, decisions, reward-s.state.Baseline, o.EntropyWeight, dropout)
+	sum := 0.0
+	for _, r := range rewards {
+		sum += r
+	}
+	var all []policy.Decision
+	for k, reward := range rewards {
+		baseline := s.state.Baseline
+		if len(rewards) > 1 {
+			baseline = (sum - reward) / (n - 1)
+		}
+		for _, d := range decisions[k] {
+			d.Advantage = (reward - baseline) / n
+			all = append(all, d)
+		}
+	}
+	outcome, used, err := s.model.Policy.Gradients(s.Device, all, o.EntropyWeight/n, dropout)
 	if err != nil {
 		return outcome, err
 	}
+	outcome.LogProbability /= n
 	if err := runs.CheckLoss(outcome.Loss); err != nil {
 		return outcome, err
 	}
 	if err := graph.Step(&s.adam, used); err != nil {
 		return outcome, err
 	}
-	s.state.Baseline = o.BaselineDecay*s.state.Baseline + (1-o.BaselineDecay)*reward
+	s.state.Baseline = o.BaselineDecay*s.state.Baseline + (1-o.BaselineDecay)*sum/n
 	return outcome, nil
 }
