@@ -6,122 +6,151 @@ import (
 	"testing"
 )
 
-// BenchmarkFused times the kernels of a step as it uses them, on all of two threads: views that normalise and rectify, gradients
-// that are views too, and tensors that no cache holds any more.
+// BenchmarkFused times the kernels of a step as it uses them, on two threads: views that normalise and rectify, gradients that are
+// views too, and tensors that no cache holds any more.
 func BenchmarkFused(b *testing.B) {
 	w := workers(b, 2)
+	memory := make([]float32, 1<<27)
+	part := normal(rand.New(rand.NewPCG(1, 2)), 1<<16)
+	for i := 0; i < len(memory); i += len(part) {
+		copy(memory[i:], part)
+	}
 	for _, size := range []struct{ channels, side int }{{20, 32}, {40, 16}, {80, 8}} {
 		const images = 64
-		c := channels{size.channels, size.side * size.side}
-		n := Norm{N: images, C: c.count, Pixels: c.pixels, Eps: 1e-5}
-		m := newCold(images, c)
-		k, dk, dk2 := normal(m.r, c.count*c.count*25), make([]float32, c.count*c.count*25), make([]float32, c.count*25)
-		moments := make([]float32, images*c.count*2)
-		a, z, s := make([]float32, c.count), make([]float32, c.count), make([]float32, c.count)
-		conv := func(k int) Conv {
-			v := square(images, c.count, c.count, size.side, k, 1, 1, false)
-			v.ReLU = true
-			return v
-		}
-		wide := conv(1)
-		wide.Ci = 4 * c.count
-		depthwise := func(k, dilation int) Conv {
-			v := square(images, c.count, c.count, size.side, k, 1, dilation, true)
-			v.ReLU = true
-			return v
-		}
-		mix := square(images, c.count, c.count, size.side, 1, 1, 1, false)
-		pool := func(k int, most bool) Pool {
-			return Pool{N: images, C: c.count, H: size.side, W: size.side, OH: size.side, OW: size.side, K: k, Stride: 1, Pad: k / 2, Max: most}
-		}
-		for _, k := range []struct {
-			name string
-			run  func()
-		}{
-			{"1x1 forward", func() { ConvForward(w, m.target(1, false), moments, m.normalised(1), k, conv(1)) }},
-			{"1x1 backward", func() { ConvBackward(w, m.target(1, true), dk, m.gradient(1), m.normalised(1), k, conv(1)) }},
-			{"1x1 wide forward", func() { ConvForward(w, m.target(1, false), moments, m.plain(4), k, wide) }},
-			{"1x1 wide backward", func() { ConvBackward(w, m.target(4, true), dk, m.gradient(1), m.plain(4), k, wide) }},
-			{"3x3 forward", func() { ConvForward(w, m.target(1, false), moments, m.normalised(1), k, conv(3)) }},
-			{"3x3 backward", func() { ConvBackward(w, m.target(1, true), dk, m.gradient(1), m.normalised(1), k, conv(3)) }},
-			{"5x5 forward", func() { ConvForward(w, m.target(1, false), moments, m.normalised(1), k, conv(5)) }},
-			{"5x5 backward", func() { ConvBackward(w, m.target(1, true), dk, m.gradient(1), m.normalised(1), k, conv(5)) }},
-			{"separable 3x3 forward", func() { SeparableForward(w, m.target(1, false), moments, m.normalised(1), k, k, depthwise(3, 1), mix) }},
-			{"separable 3x3 backward", func() {
-				SeparableBackward(w, m.target(1, true), dk2[:c.count*9], dk[:c.count*c.count], m.gradient(1), m.normalised(1), k[:c.count*9], k, depthwise(3, 1), mix)
-			}},
-			{"separable 5x5 forward", func() { SeparableForward(w, m.target(1, false), moments, m.normalised(1), k, k, depthwise(5, 1), mix) }},
-			{"separable 5x5 backward", func() {
-				SeparableBackward(w, m.target(1, true), dk2, dk[:c.count*c.count], m.gradient(1), m.normalised(1), k[:c.count*25], k, depthwise(5, 1), mix)
-			}},
-			{"dilated 5x5 backward", func() {
-				SeparableBackward(w, m.target(1, true), dk2, dk[:c.count*c.count], m.gradient(1), m.normalised(1), k[:c.count*25], k, depthwise(5, 2), mix)
-			}},
-			{"max 3x3 forward", func() { PoolForward(w, m.target(1, false), moments, m.normalised(1), pool(3, true)) }},
-			{"max 3x3 backward", func() { PoolBackward(w, m.target(1, true), m.gradient(1), m.normalised(1), pool(3, true)) }},
-			{"average 3x3 forward", func() { PoolForward(w, m.target(1, false), moments, m.normalised(1), pool(3, false)) }},
-			{"average 3x3 backward", func() { PoolBackward(w, m.target(1, true), m.gradient(1), m.normalised(1), pool(3, false)) }},
-			{"max 5x5 forward", func() { PoolForward(w, m.target(1, false), moments, m.normalised(1), pool(5, true)) }},
-			{"max 5x5 backward", func() { PoolBackward(w, m.target(1, true), m.gradient(1), m.normalised(1), pool(5, true)) }},
-			{"norm gradient", func() { NormGradient(w, a, z, s, m.plain(1), m.normalised(1), n) }},
-			{"moments", func() { Moments(w, moments, m.normalised(1), n) }},
-			{"sum", func() { Sum(w, m.target(1, false), m.normalised(1), m.normalised(1), n) }},
-			{"materialise", func() { Materialise(w, m.target(1, true), m.gradient(1), n) }},
-		} {
-			b.Run(fmt.Sprintf("%dx%dx%d/%s", c.count, size.side, size.side, k.name), func(b *testing.B) {
-				for b.Loop() {
-					k.run()
-				}
-			})
+		s := newFusedStep(w, images, size.channels, size.side, memory)
+		for _, kind := range [][]timed{s.convolutions(), s.separables(), s.pools(), s.passes()} {
+			for _, k := range kind {
+				b.Run(fmt.Sprintf("%dx%dx%d/%s", size.channels, size.side, size.side, k.name), func(b *testing.B) {
+					for b.Loop() {
+						k.run()
+					}
+				})
+			}
 		}
 	}
 }
 
-// cold hands out tensors in turn, from so much memory that none is left in a cache.
-type cold struct {
-	r            *rand.Rand
-	all          []float32
-	next         int
-	size, pixels int // of an image
-	images       int
-	scale        []float32
+// timed is a kernel to be timed.
+type timed struct {
+	name string
+	run  func()
 }
 
-func newCold(images int, c channels) *cold {
-	const floats = 1 << 27
-	r := rand.New(rand.NewPCG(1, 2))
-	m := &cold{r: r, all: make([]float32, floats), size: c.count * c.pixels, pixels: c.pixels, images: images, scale: normal(r, 4*c.count)}
-	part := normal(r, 1<<16)
-	for i := 0; i < floats; i += len(part) {
-		copy(m.all[i:], part)
+// fusedStep hands out what the kernels of a step work on: tensors in turn, from so much memory that none is left in a cache.
+type fusedStep struct {
+	w            *Workers
+	images, side int
+	channels
+	memory  []float32
+	next    int
+	weights []float32
+	moments []float32
+	scale   []float32 // coefficients of up to four times as many channels
+}
+
+func newFusedStep(w *Workers, images, count, side int, memory []float32) *fusedStep {
+	r := rand.New(rand.NewPCG(3, 4))
+	return &fusedStep{
+		w: w, images: images, side: side, channels: channels{count, side * side}, memory: memory,
+		weights: normal(r, 25*count*count), moments: make([]float32, 2*images*count), scale: normal(r, 4*count),
 	}
-	return m
 }
 
-func (m *cold) tensor(wide int) []float32 {
-	size := wide * m.images * m.size
-	if m.next+size > len(m.all) {
-		m.next = 0
+func (f *fusedStep) convolutions() (all []timed) {
+	for _, k := range []int{1, 3, 5} {
+		c := square(f.images, f.count, f.count, f.side, k, 1, 1, false)
+		c.ReLU = true
+		all = append(all, f.convolution(fmt.Sprintf("%dx%d", k, k), c, 1)...)
 	}
-	t := m.all[m.next:][:size]
-	m.next += size
-	return t
+	wide := square(f.images, 4*f.count, f.count, f.side, 1, 1, 1, false)
+	wide.ReLU = true
+	return append(all, f.convolution("1x1 wide", wide, 4)...)
 }
 
-func (m *cold) plain(wide int) View { return Plain(m.tensor(wide), wide*m.size/m.pixels, m.pixels) }
-
-func (m *cold) target(wide int, add bool) Target {
-	return Target{Data: m.tensor(wide), Stride: wide * m.size, Add: add}
+// convolution returns both directions of c, which reads so many times as many channels as it writes.
+func (f *fusedStep) convolution(name string, c Conv, times int) []timed {
+	k, dk := f.weights[:c.Co*c.Ci*c.KH*c.KW], make([]float32, c.Co*c.Ci*c.KH*c.KW)
+	return []timed{
+		{name + " forward", func() { ConvForward(f.w, f.target(1, false), f.moments, f.normalised(times), k, c) }},
+		{name + " backward", func() { ConvBackward(f.w, f.target(times, true), dk, f.gradient(), f.normalised(times), k, c) }},
+	}
 }
 
-func (m *cold) normalised(wide int) View {
-	v := m.plain(wide)
-	v.Scale, v.Shift = m.scale, m.scale
+func (f *fusedStep) separables() (all []timed) {
+	pw := square(f.images, f.count, f.count, f.side, 1, 1, 1, false)
+	pointwise, dPointwise := f.weights[:f.count*f.count], make([]float32, f.count*f.count)
+	for _, k := range []int{3, 5} {
+		for dilation := 1; dilation <= 2; dilation++ {
+			dw := square(f.images, f.count, f.count, f.side, k, 1, dilation, true)
+			dw.ReLU = true
+			depthwise, dDepthwise := f.weights[:f.count*k*k], make([]float32, f.count*k*k)
+			name := fmt.Sprintf("separable %dx%d by %d ", k, k, dilation)
+			all = append(all, timed{name + "forward", func() {
+				SeparableForward(f.w, f.target(1, false), f.moments, f.normalised(1), depthwise, pointwise, dw, pw)
+			}}, timed{name + "backward", func() {
+				SeparableBackward(f.w, f.target(1, true), dDepthwise, dPointwise, f.gradient(), f.normalised(1),
+					depthwise, pointwise, dw, pw)
+			}})
+		}
+	}
+	return all
+}
+
+func (f *fusedStep) pools() (all []timed) {
+	for _, k := range []int{3, 5} {
+		for _, name := range []string{"max", "average"} {
+			p := Pool{N: f.images, C: f.count, H: f.side, W: f.side, OH: f.side, OW: f.side, K: k, Stride: 1, Pad: k / 2,
+				Max: name == "max"}
+			all = append(all,
+				timed{fmt.Sprintf("%s %dx%d forward", name, k, k), func() {
+					PoolForward(f.w, f.target(1, false), f.moments, f.normalised(1), p)
+				}},
+				timed{fmt.Sprintf("%s %dx%d backward", name, k, k), func() {
+					PoolBackward(f.w, f.target(1, true), f.gradient(), f.normalised(1), p)
+				}})
+		}
+	}
+	return all
+}
+
+func (f *fusedStep) passes() []timed {
+	n := Norm{N: f.images, C: f.count, Pixels: f.pixels, Eps: 1e-5}
+	scale, other, shift := make([]float32, f.count), make([]float32, f.count), make([]float32, f.count)
+	return []timed{
+		{"norm gradient", func() { NormGradient(f.w, scale, other, shift, f.plain(1), f.normalised(1), n) }},
+		{"moments", func() { Moments(f.w, f.moments, f.normalised(1), n) }},
+		{"sum", func() { Sum(f.w, f.target(1, false), f.normalised(1), f.normalised(1), n) }},
+		{"materialise", func() { Materialise(f.w, f.target(1, true), f.gradient(), n) }},
+	}
+}
+
+// tensor returns the next memory for so many times the step's channels.
+func (f *fusedStep) tensor(times int) []float32 {
+	size := times * f.images * f.count * f.pixels
+	if f.next+size > len(f.memory) {
+		f.next = 0
+	}
+	f.next += size
+	return f.memory[f.next-size : f.next]
+}
+
+func (f *fusedStep) plain(times int) View { return Plain(f.tensor(times), times*f.count, f.pixels) }
+
+func (f *fusedStep) target(times int, add bool) Target {
+	y := Whole(f.tensor(times), times*f.count, f.pixels)
+	y.Add = add
+	return y
+}
+
+func (f *fusedStep) normalised(times int) View {
+	v := f.plain(times)
+	v.Scale, v.Shift = f.scale, f.scale
 	return v
 }
 
-func (m *cold) gradient(wide int) View {
-	v, other := m.normalised(wide), m.plain(wide)
-	v.Other, v.OtherStride, v.OtherScale = other.Data, other.Stride, m.scale
+// gradient returns the gradient by what a normalisation reads.
+func (f *fusedStep) gradient() View {
+	v, other := f.normalised(1), f.plain(1)
+	v.Other, v.OtherStride, v.OtherScale = other.Data, other.Stride, f.scale
 	return v
 }
