@@ -19,6 +19,10 @@ func ConvForward(w *Workers, y Target, moments []float32, x View, k []float32, c
 		p.run(w, y, moments, in, nil)
 		return
 	}
+	if c.coversInput() {
+		c.wholeForward(w, y, moments, in, k)
+		return
+	}
 	width := pieceWidth(c.N, c.Co, w.set.rows)
 	run(w, y, moments, in, nil, c.N, c.output(), width, c.planForward(w, 0, k, width, in.asIs()))
 }
@@ -31,6 +35,10 @@ func ConvBackward(w *Workers, dx Target, dk []float32, dy, x View, k []float32, 
 	var by *input
 	if c.ReLU {
 		by = &in
+	}
+	if c.coversInput() && !w.winograd(c) {
+		c.wholeBackward(w, dx, dk, gradient, in, k)
+		return
 	}
 	if dx.Data != nil && w.winograd(c) {
 		p := newWinograd(&w.set, &c, true)

@@ -26,6 +26,9 @@ const (
 	slotPartial      = iota // shared by the pieces of a kernel: sums over a part of the images
 	slotCoefficients        // of a view
 	slotTransposed
+	slotWholeX // of a convolution with a kernel as large as its input
+	slotWholeDy
+	slotWholeResult
 	slotAreas   // of a pool
 	slotTaps    // of a pool
 	slotWeights // and on, one for each correlation: the weights as they are read
