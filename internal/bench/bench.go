@@ -43,7 +43,8 @@ type Report struct {
 	Parameters      int           // of the supernet
 	Kernels         string        // the set of kernels
 	Device          string        // what computed
-	Limits          Limits        // of the processor, measured before and after the steps, the better of both
+	Limits          Limits        // of the processor, measured before and after the steps, the better of both; none of a card
+	DeviceMemory    int           // bytes of a card that were in use at once
 }
 
 // Operation is what one kind of operation took in a step. Several networks share what they have in common, so there may be
@@ -59,8 +60,11 @@ type Operation struct {
 }
 
 // Limit returns the time that the operation would take if it did nothing but compute at the machine's peak, or move its
-// tensors from and to memory, whichever takes longer.
+// tensors from and to memory, whichever takes longer; 0 where the limits aren't known.
 func (o Operation) Limit(l Limits) time.Duration {
+	if l == (Limits{}) {
+		return 0
+	}
 	return time.Duration(max(o.FLOPs/l.FLOPs, o.Bytes/l.Bytes) * float64(time.Second))
 }
 
@@ -106,7 +110,10 @@ func Run(ctx context.Context, s Settings, progress func(done, total int)) (Repor
 		return Report{}, err
 	}
 	clear(b.operations)
-	r := Report{Kernels: b.device.Kernels(), Device: b.device.Name(), Limits: limits(b.device.Workers())}
+	r := Report{Kernels: b.device.Kernels(), Device: b.device.Name()}
+	if s.Card == "" {
+		r.Limits = limits(b.device.Workers())
+	}
 	steps := s.Repeat * len(entries)
 	for done := range steps {
 		if err := ctx.Err(); err != nil {
@@ -123,7 +130,10 @@ func Run(ctx context.Context, s Settings, progress func(done, total int)) (Repor
 	}
 	r.Weights, r.Policy = r.Weights/time.Duration(steps), r.Policy/time.Duration(steps)
 	r.Operations = b.slowest(steps)
-	r.Limits = r.Limits.or(limits(b.device.Workers()))
+	if s.Card == "" {
+		r.Limits = r.Limits.or(limits(b.device.Workers()))
+	}
+	r.DeviceMemory = b.device.PeakMemory()
 	for _, p := range b.supernet.Parameters() {
 		r.Parameters += len(p.Data)
 	}
@@ -155,10 +165,36 @@ func newBenchmark(s Settings) (*benchmark, error) {
 		solver: graph.SGD{Rate: 0.01, Momentum: 0.9, Decay: 3e-4},
 		batch:  noise(s.Batch, config.Classes, config.ImageSize),
 	}
+	if device.CanHold() {
+		b.batch = onCard(b.batch)
+	}
+	if err := device.Hold(net.Parameters()); err != nil {
+		device.Close()
+		return nil, err
+	}
 	if s.Operations {
 		b.device.Observe = b.observe
 	}
 	return b, nil
+}
+
+// onCard returns a batch of the same size of which a card keeps the images, as in a search.
+func onCard(b dataset.Batch) dataset.Batch {
+	set := &dataset.Images{
+		Channels: b.Channels, Height: b.Height, Width: b.Width, Mean: make([]float64, b.Channels), Std: make([]float64, b.Channels),
+		Pixels: make([]byte, len(b.Images)), Labels: make([]uint16, b.N),
+	}
+	for c := range b.Channels {
+		set.Mean[c], set.Std[c] = 0.5, 0.25
+	}
+	for i, x := range b.Images {
+		set.Pixels[i] = byte(min(255, max(0, 128+64*x)))
+	}
+	b.Images, b.Set = nil, set
+	for i := range b.N {
+		b.Places = append(b.Places, int32(i), 0, 0, 0, 0, 0, 0, 0)
+	}
+	return b
 }
 
 // noise returns a batch of n images of noise with labels drawn at random.
@@ -182,6 +218,9 @@ func (b *benchmark) run(e entry) (w, theta time.Duration, err error) {
 	if err := b.stepWeights(e.weights); err != nil {
 		return 0, 0, err
 	}
+	if err := b.device.Wait(); err != nil {
+		return 0, 0, err
+	}
 	w = time.Since(start)
 	start = time.Now()
 	b.phase = "theta"
@@ -192,15 +231,21 @@ func (b *benchmark) run(e entry) (w, theta time.Duration, err error) {
 }
 
 func (b *benchmark) stepWeights(g genotype.Genotype) error {
-	_, used, err := b.supernet.Gradients(b.device, b.batch, g)
+	used, wait, err := b.supernet.Begin(b.device, b.batch, g)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	err = graph.Step(&b.solver, used)
+	if err = graph.Step(&b.solver, used); err != nil {
+		return err
+	}
 	if b.settings.Operations {
+		if err := b.device.Wait(); err != nil {
+			return err
+		}
 		b.observe(graph.Observation{Operation: "solver", Took: time.Since(start)})
 	}
+	_, err = wait()
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"nat/internal/gpu/gputest"
 	"nat/internal/network"
 )
 
@@ -112,5 +113,28 @@ func TestRunNetwork(t *testing.T) {
 	cancel()
 	if _, err := RunNetwork(ctx, s, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestRunOnCard times a device of OpenCL, of which neither the peaks are known nor the processor's told.
+func TestRunOnCard(t *testing.T) {
+	card := gputest.Open(t)
+	id := card.Info().ID()
+	card.Close()
+	s := Settings{Channels: 1, Layers: 1, Batch: 2, Repeat: 1, Threads: 1, Card: id, Operations: true}
+	r, err := Run(t.Context(), s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Limits != (Limits{}) || r.DeviceMemory < 1000 || r.Weights <= 0 || r.Policy <= 0 {
+		t.Errorf("report %+v", r)
+	}
+	for _, o := range r.Operations {
+		if o.Limit(r.Limits) != 0 || o.Time <= 0 {
+			t.Errorf("operation %+v", o)
+		}
+	}
+	if n, err := RunNetwork(t.Context(), s, nil); err != nil || n.Step <= 0 {
+		t.Errorf("of a network: %+v, %v", n, err)
 	}
 }

@@ -42,7 +42,13 @@ func RunNetwork(ctx context.Context, s Settings, progress func(done, total int))
 	for _, p := range n.Parameters() {
 		r.Parameters += len(p.Data)
 	}
+	if err := device.Hold(n.Parameters()); err != nil {
+		return r, err
+	}
 	batch := noise(s.Batch, o.Size.Classes, o.Size.ImageSize)
+	if device.CanHold() {
+		batch = onCard(batch)
+	}
 	solver := graph.SGD{Rate: o.Rate, Momentum: o.Momentum, Decay: o.Decay}
 	for done := range s.Repeat + 1 {
 		if err := ctx.Err(); err != nil {
@@ -57,6 +63,9 @@ func RunNetwork(ctx context.Context, s Settings, progress func(done, total int))
 		}
 		graph.ClipGradients(used, o.Clip)
 		if err := graph.Step(&solver, used); err != nil {
+			return r, err
+		}
+		if err := device.Wait(); err != nil {
 			return r, err
 		}
 		if done > 0 {

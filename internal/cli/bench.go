@@ -25,8 +25,9 @@ type benchResult struct {
 	Kernels     string           `json:"kernels"`
 	Device      string           `json:"device"`
 	Convolution kernel.Algorithm `json:"convolution"`
-	PeakFLOPs   float64          `json:"peak_flops_per_s"`
-	PeakBytes   float64          `json:"peak_bytes_per_s"`
+	PeakFLOPs   float64          `json:"peak_flops_per_s,omitempty"` // of the processor; of a card they aren't known
+	PeakBytes   float64          `json:"peak_bytes_per_s,omitempty"`
+	CardMemory  int              `json:"peak_device_memory,omitempty"` // bytes in use at once
 	Parameters  int              `json:"parameters"`
 	Operations  []benchOperation `json:"operations,omitempty"`
 }
@@ -40,7 +41,7 @@ type benchOperation struct {
 	Seconds float64 `json:"seconds"`
 	FLOPs   float64 `json:"flops"`
 	Bytes   float64 `json:"bytes"`
-	Limit   float64 `json:"limit_share"` // the time that the machine's peaks allow, as a share of that taken
+	Limit   float64 `json:"limit_share,omitempty"` // the time that the machine's peaks allow, as a share of that taken
 }
 
 func (p *program) benchCommand() *cobra.Command {
@@ -135,7 +136,8 @@ func newBenchResult(r bench.Report, s bench.Settings) benchResult {
 	w, theta := r.Weights.Seconds(), r.Policy.Seconds()
 	result := benchResult{
 		float64(s.Batch) / w, float64(s.Batch) / theta, w, theta, runs.ThisMachine(),
-		s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Kernels, r.Device, s.Convolution, r.Limits.FLOPs, r.Limits.Bytes, r.Parameters, nil,
+		s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Kernels, r.Device, s.Convolution, r.Limits.FLOPs, r.Limits.Bytes,
+		r.DeviceMemory, r.Parameters, nil,
 	}
 	for _, o := range r.Operations {
 		result.Operations = append(result.Operations, benchOperation{
@@ -153,13 +155,21 @@ func (p *program) printBench(r benchResult) {
 	})
 	p.print("\nMeans of %d steps with batches of %d, %d channels, %d layers; %s; %s (%s, %s), convolutions %s.\n",
 		8*r.Repeat, r.Batch, r.Channels, r.Layers, r.Device, r.Machine.Processor, r.Machine.Platform, r.Machine.Go, r.Convolution)
-	p.print("The most that the processor does: %.0f GFLOP/s in registers, %.1f GB/s from and to memory.\n",
-		r.PeakFLOPs/1e9, r.PeakBytes/1e9)
+	known := r.PeakFLOPs > 0
+	if known {
+		p.print("The most that the processor does: %.0f GFLOP/s in registers, %.1f GB/s from and to memory.\n",
+			r.PeakFLOPs/1e9, r.PeakBytes/1e9)
+	} else {
+		p.print("Memory of the device: %s MiB in use at once.\n", grouped(r.CardMemory>>20))
+	}
 	if len(r.Operations) == 0 {
 		return
 	}
 	steps := map[string]float64{"w": r.WeightsStep, "theta": r.PolicyStep}
-	rows := [][]string{{"step", "operation", "shape", "calls", "time", "share", "GFLOP/s", "GB/s", "of the limit"}}
+	rows := [][]string{{"step", "operation", "shape", "calls", "time", "share", "GFLOP/s", "GB/s"}}
+	if known {
+		rows[0] = append(rows[0], "of the limit")
+	}
 	for _, o := range r.Operations {
 		rate := func(n float64) string {
 			if n == 0 {
@@ -169,8 +179,17 @@ func (p *program) printBench(r benchResult) {
 		}
 		rows = append(rows, []string{
 			o.Phase, o.Name, o.Shape, fmt.Sprintf("%6.1f", o.Calls), fmt.Sprintf("%8.3f ms", 1e3*o.Seconds),
-			fmt.Sprintf("%5.1f %%", 100*o.Seconds/steps[o.Phase]), rate(o.FLOPs), rate(o.Bytes), fmt.Sprintf("%3.0f %%", 100*o.Limit),
+			fmt.Sprintf("%5.1f %%", 100*o.Seconds/steps[o.Phase]), rate(o.FLOPs), rate(o.Bytes),
 		})
+		if known {
+			last := len(rows) - 1
+			rows[last] = append(rows[last], fmt.Sprintf("%3.0f %%", 100*o.Limit))
+		}
+	}
+	if !known {
+		p.print("\nTimes are those of a step whose operations wait for one another, which slows it.\n\n")
+		p.printTable(rows)
+		return
 	}
 	p.print("\nTimes are those of a step. The limit is the time for the operations at the peak, in direct form, or for moving every tensor\n")
 	p.print("once from or to memory, whichever is longer. More than 100 %% are had by Winograd's convolutions and out of caches.\n\n")

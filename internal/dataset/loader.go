@@ -16,9 +16,13 @@ import (
 
 // A Batch is images as a network reads them.
 type Batch struct {
-	Images                     []float32 // [N, Channels, Height, Width], normalised
+	Images                     []float32 // [N, Channels, Height, Width], normalised; nil where Places say what they are
 	Labels                     []int32   // [N]
 	N, Channels, Height, Width int
+
+	// Set holds the images, and Places are what is to be made of them: [N, PlaceSize].
+	Set    *Images
+	Places []int32
 }
 
 // A Phase is the half of a search epoch that a batch is for. It names the batch's random streams.
@@ -39,6 +43,9 @@ type LoaderOptions struct {
 	Augmentation Augmentation
 	Seed         uint64 // of the streams that shuffle and augment
 	Phase        Phase
+	// Place has batches say by Places what their images are, for a graphics card that holds the set. Sets of which CanPlace
+	// is false are loaded as ever.
+	Place bool
 }
 
 // ahead is how many batches are prepared while one is used.
@@ -67,12 +74,15 @@ func NewLoader(m *Images, o LoaderOptions) *Loader {
 		l.indices = ascending(m.Len())
 	}
 	l.order = make([]int, len(l.indices))
+	l.o.Place = o.Place && CanPlace(m, o.Augmentation)
 	room := min(o.BatchSize, len(l.indices))
 	l.places = make([]placement, room)
 	for i := range l.buffers {
-		l.buffers[i] = Batch{
-			Images: make([]float32, room*m.size()), Labels: make([]int32, room),
-			Channels: m.Channels, Height: m.Height, Width: m.Width,
+		l.buffers[i] = Batch{Labels: make([]int32, room), Channels: m.Channels, Height: m.Height, Width: m.Width}
+		if l.o.Place {
+			l.buffers[i].Set, l.buffers[i].Places = m, make([]int32, room*PlaceSize)
+		} else {
+			l.buffers[i].Images = make([]float32, room*m.size())
 		}
 	}
 	return l
@@ -145,7 +155,7 @@ func (l *Loader) fill(b *Batch, epoch, number int) error {
 	m := l.images
 	first := number * l.o.BatchSize
 	b.N = min(l.o.BatchSize, len(l.order)-first)
-	b.Images, b.Labels = b.Images[:b.N*m.size()], b.Labels[:b.N]
+	b.Labels = b.Labels[:b.N]
 
 	places := l.places[:b.N]
 	clear(places)
@@ -155,6 +165,16 @@ func (l *Loader) fill(b *Batch, epoch, number int) error {
 			places[i] = l.o.Augmentation.draw(stream, m.Height, m.Width)
 		}
 	}
+	if l.o.Place {
+		b.Places = b.Places[:0]
+		for i, p := range places {
+			image := l.order[first+i]
+			b.Places = p.appendTo(b.Places, image)
+			b.Labels[i] = int32(m.Labels[image])
+		}
+		return nil
+	}
+	b.Images = b.Images[:b.N*m.size()]
 	write := func(i int) error {
 		image := l.order[first+i]
 		pixels, err := l.pixels(image, places[i])

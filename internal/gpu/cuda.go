@@ -26,6 +26,8 @@ type cuda struct {
 	memGetInfo         func(free, total *uintptr) cudaStatus
 	memAlloc           func(memory *uintptr, bytes uintptr) cudaStatus
 	memFree            func(memory uintptr) cudaStatus
+	memHostAlloc       func(memory *unsafe.Pointer, bytes uintptr, flags uint32) cudaStatus
+	memFreeHost        func(memory unsafe.Pointer) cudaStatus
 	memcpyHtoDAsync    func(to uintptr, from unsafe.Pointer, bytes, stream uintptr) cudaStatus
 	memcpyDtoHAsync    func(to unsafe.Pointer, from, bytes, stream uintptr) cudaStatus
 	streamCreate       func(stream *uintptr, flags uint32) cudaStatus
@@ -107,6 +109,8 @@ func (l *cuda) bind() error {
 		{"cuMemGetInfo_v2", &l.memGetInfo},
 		{"cuMemAlloc_v2", &l.memAlloc},
 		{"cuMemFree_v2", &l.memFree},
+		{"cuMemHostAlloc", &l.memHostAlloc},
+		{"cuMemFreeHost", &l.memFreeHost},
 		{"cuMemcpyHtoDAsync_v2", &l.memcpyHtoDAsync},
 		{"cuMemcpyDtoHAsync_v2", &l.memcpyDtoHAsync},
 		{"cuStreamCreate", &l.streamCreate},

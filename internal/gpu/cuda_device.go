@@ -17,6 +17,8 @@ type cudaDevice struct {
 	device                  int32
 	context, stream, module uintptr
 	memories                map[handle]bool
+	stage                   unsafe.Pointer   // page-locked memory of mostStaged bytes: from other memory, copies may wait
+	stageAt                 int              // up to where it may still be read
 	pointers                []unsafe.Pointer // to arguments, for reuse
 }
 
@@ -34,6 +36,9 @@ func (d *cudaDevice) start() error {
 	}
 	defer d.enter()()
 	if err := d.after("cuStreamCreate", d.streamCreate(&d.stream, cudaStreamNonBlock)); err != nil {
+		return err
+	}
+	if err := d.after("cuMemHostAlloc", d.memHostAlloc(&d.stage, mostStaged, 0)); err != nil {
 		return err
 	}
 	return d.load(kernels.PTX())
@@ -85,11 +90,22 @@ func (d *cudaDevice) available() int {
 	return int(free)
 }
 
-// write returns when data has been copied: memory that is not page-locked is staged.
+// write returns when data has been copied: small data to the stage, large data, of memory that isn't page-locked, by the driver.
 func (d *cudaDevice) write(to handle, at int, data []byte) error {
 	defer d.enter()()
-	return d.after("cuMemcpyHtoDAsync",
-		d.memcpyHtoDAsync(uintptr(to)+uintptr(at), unsafe.Pointer(&data[0]), uintptr(len(data)), d.stream))
+	from := unsafe.Pointer(&data[0])
+	if len(data) <= staged {
+		if d.stageAt+len(data) > mostStaged {
+			if err := d.after("cuStreamSynchronize", d.streamSynchronize(d.stream)); err != nil {
+				return err
+			}
+			d.stageAt = 0
+		}
+		from = unsafe.Add(d.stage, d.stageAt)
+		copy(unsafe.Slice((*byte)(from), len(data)), data)
+		d.stageAt += len(data)
+	}
+	return d.after("cuMemcpyHtoDAsync", d.memcpyHtoDAsync(uintptr(to)+uintptr(at), from, uintptr(len(data)), d.stream))
 }
 
 func (d *cudaDevice) read(data []byte, from handle, at int) error {
@@ -97,6 +113,7 @@ func (d *cudaDevice) read(data []byte, from handle, at int) error {
 	status := d.memcpyDtoHAsync(unsafe.Pointer(&data[0]), uintptr(from)+uintptr(at), uintptr(len(data)), d.stream)
 	if status == 0 {
 		status = d.streamSynchronize(d.stream)
+		d.stageAt = 0
 	}
 	return d.after("cuMemcpyDtoHAsync", status)
 }
@@ -139,6 +156,9 @@ func (d *cudaDevice) close() {
 	}
 	if d.module != 0 {
 		d.moduleUnload(d.module)
+	}
+	if d.stage != nil {
+		d.memFreeHost(d.stage)
 	}
 	d.streamDestroy(d.stream)
 }

@@ -12,7 +12,7 @@ type driver interface {
 	release(handle)
 	// available returns how many bytes are free, or less than 0 if nobody knows.
 	available() int
-	// write copies data to memory from byte at on. data may be changed afterwards.
+	// write copies data to memory from byte at on. data may be changed afterwards. A few kilobytes don't wait for anything.
 	write(to handle, at int, data []byte) error
 	read(data []byte, from handle, at int) error
 	kernel(name string) (handle, error)
@@ -21,6 +21,13 @@ type driver interface {
 	wait() error
 	close()
 }
+
+// staged is the most bytes that a write puts aside, to be copied when the device gets there, and mostStaged how many there may
+// be at once. Larger ones wait.
+const (
+	staged     = 1 << 20
+	mostStaged = 16 << 20
+)
 
 // arguments are what a kernel is launched with, packed as drivers want it. They are used again and again.
 type arguments struct {

@@ -35,13 +35,35 @@ func TestCrossEntropy(t *testing.T) {
 	})
 }
 
+// TestSGD moves some of the parameters, which others lie between, and leaves those alone.
 func TestSGD(t *testing.T) {
 	b := newBench(t, 1)
-	p, buffer := b.normal(1000), b.normal(1000)
+	p, buffer := b.normal(1000), b.of(make([]float32, 1000))
+	all := []Piece{{At: 3, Size: 1}, {At: 10, Size: 300}, {At: 400, Size: 599}}
 	for i := range 3 {
 		g := b.normal(1000)
-		kernel.SGDStep(b.w, p.host, buffer.host, g.host, 0.1, 0.9, 3e-4, i == 0)
-		b.d.SGDStep(p.device, buffer.device, g.device, 0.1, 0.9, 3e-4, i == 0)
+		factor := 1.0
+		var scale Memory
+		if i > 0 {
+			squares := 0.0
+			for _, piece := range all {
+				for _, v := range g.host[piece.At:][:piece.Size] {
+					squares += float64(v) * float64(v)
+				}
+			}
+			limit := []float64{0, 5, 1e9}[i]
+			factor = min(1, limit/math.Sqrt(squares))
+			scale = b.normal(1).device
+			b.d.ClipFactor(scale, g.device, all, limit)
+		}
+		for _, piece := range all {
+			clipped := slices.Clone(g.host[piece.At:][:piece.Size])
+			for j := range clipped {
+				clipped[j] *= float32(factor)
+			}
+			kernel.SGDStep(b.w, p.host[piece.At:][:piece.Size], buffer.host[piece.At:][:piece.Size], clipped, 0.1, 0.9, 3e-4, i == 0)
+		}
+		b.d.SGDStep(p.device, buffer.device, g.device, all, scale, 0.1, 0.9, 3e-4)
 		b.near("parameters", p)
 		b.near("buffer", buffer)
 	}
@@ -58,14 +80,15 @@ func TestSolversAgainstGolden(t *testing.T) {
 			start := p.host
 			first, second := b.of(make([]float32, len(start))), b.of(make([]float32, len(start)))
 			for step := 1; step <= 6; step++ {
+				all := []Piece{{Size: len(start), Steps: step}}
 				g := get(fmt.Sprint("g", step-1))
 				if solver == "adam" {
-					b.d.AdamStep(p.device, first.device, second.device, g.device,
-						Adam{Rate: 3e-4, Beta1: 0.5, Beta2: 0.999, Epsilon: 1e-8, Decay: 5e-4}, step)
+					b.d.AdamStep(p.device, first.device, second.device, g.device, all, Memory{},
+						Adam{Rate: 3e-4, Beta1: 0.5, Beta2: 0.999, Epsilon: 1e-8, Decay: 5e-4})
 					b.each("m", f.Get(fmt.Sprintf("%s/m%d", solver, step)).Values, first.device, 2e-5, nil)
 					b.each("v", f.Get(fmt.Sprintf("%s/v%d", solver, step)).Values, second.device, 2e-5, nil)
 				} else {
-					b.d.SGDStep(p.device, first.device, g.device, 0.01, 0.9, 3e-4, step == 1)
+					b.d.SGDStep(p.device, first.device, g.device, all, Memory{}, 0.01, 0.9, 3e-4)
 					b.each("buffer", f.Get(fmt.Sprintf("%s/buf%d", solver, step)).Values, first.device, 2e-5, nil)
 				}
 				way := slices.Clone(f.Get(solver + "/p6").Values)
@@ -106,26 +129,22 @@ func TestAugment(t *testing.T) {
 	data := b.normal(len(bytes) / 4).device
 	b.d.WriteBytes(data, bytes)
 	levels := b.normal(channels * 256)
-	places := []Place{
-		{Index: 4},
-		{Index: 0, Down: 2, Across: -3, Mirrored: true},
-		{Index: 2, Down: -1, Across: 1, Top: 1, Bottom: 4, Left: 2, Right: 3},
-	}
+	places := [][PlaceSize]int32{{4}, {0, 2, -3, 1}, {2, -1, 1, 0, 1, 4, 2, 3}}
 	y := b.normal(len(places) * channels * height * width)
 	i := 0
 	for _, p := range places {
 		for c := range channels {
 			for row := range int32(height) {
 				for column := range int32(width) {
-					h, w, level := row+p.Down, column+p.Across, byte(0)
-					if p.Mirrored {
-						w = width - 1 - column + p.Across
+					h, w, level := row+p[1], column+p[2], byte(0)
+					if p[3] == 1 {
+						w = width - 1 - column + p[2]
 					}
 					if h >= 0 && h < height && w >= 0 && w < width {
-						level = bytes[((int(p.Index)*channels+c)*height+int(h))*width+int(w)]
+						level = bytes[((int(p[0])*channels+c)*height+int(h))*width+int(w)]
 					}
 					y.host[i] = levels.host[c*256+int(level)]
-					if row >= p.Top && row < p.Bottom && column >= p.Left && column < p.Right {
+					if row >= p[4] && row < p[5] && column >= p[6] && column < p[7] {
 						y.host[i] = 0
 					}
 					i++
@@ -133,6 +152,6 @@ func TestAugment(t *testing.T) {
 			}
 		}
 	}
-	b.d.Augment(y.device, data, levels.device, places, channels, height, width)
+	b.d.Augment(y.device, data, levels.device, slices.Concat(places[0][:], places[1][:], places[2][:]), channels, height, width)
 	b.near("images", y)
 }

@@ -3,6 +3,7 @@
 package gpu
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unsafe"
@@ -16,6 +17,8 @@ type openCLDevice struct {
 	device, context, queue, program uintptr
 	kernels                         []uintptr
 	memories                        map[handle]bool
+	staged                          [][]byte // written, but perhaps not copied yet
+	stagedBytes                     int
 }
 
 // buildOptions have products and sums rounded as the source says, so that devices differ in as little as can be.
@@ -68,13 +71,31 @@ func (d *openCLDevice) release(m handle) {
 func (d *openCLDevice) available() int { return -1 }
 
 func (d *openCLDevice) write(to handle, at int, data []byte) error {
-	return d.enqueueWriteBuffer(d.queue, uintptr(to), 1, uintptr(at), uintptr(len(data)), unsafe.Pointer(&data[0]), 0, 0, 0).
+	block := uint32(1)
+	if len(data) <= staged {
+		if d.stagedBytes+len(data) > mostStaged {
+			if err := d.wait(); err != nil {
+				return err
+			}
+		}
+		data, block = bytes.Clone(data), 0
+		d.staged, d.stagedBytes = append(d.staged, data), d.stagedBytes+len(data)
+	}
+	return d.enqueueWriteBuffer(d.queue, uintptr(to), block, uintptr(at), uintptr(len(data)), unsafe.Pointer(&data[0]), 0, 0, 0).
 		after("clEnqueueWriteBuffer")
 }
 
+// read waits for everything before it, so nothing is staged any more.
 func (d *openCLDevice) read(data []byte, from handle, at int) error {
-	return d.enqueueReadBuffer(d.queue, uintptr(from), 1, uintptr(at), uintptr(len(data)), unsafe.Pointer(&data[0]), 0, 0, 0).
+	err := d.enqueueReadBuffer(d.queue, uintptr(from), 1, uintptr(at), uintptr(len(data)), unsafe.Pointer(&data[0]), 0, 0, 0).
 		after("clEnqueueReadBuffer")
+	d.unstage()
+	return err
+}
+
+func (d *openCLDevice) unstage() {
+	clear(d.staged)
+	d.staged, d.stagedBytes = d.staged[:0], 0
 }
 
 func (d *openCLDevice) kernel(name string) (handle, error) {
@@ -100,7 +121,11 @@ func (d *openCLDevice) launch(kernel handle, groups, threads [3]int, a *argument
 	return d.enqueueNDRangeKernel(d.queue, uintptr(kernel), 3, nil, &global[0], &local[0], 0, 0, 0).after("clEnqueueNDRangeKernel")
 }
 
-func (d *openCLDevice) wait() error { return d.finish(d.queue).after("clFinish") }
+func (d *openCLDevice) wait() error {
+	err := d.finish(d.queue).after("clFinish")
+	d.unstage()
+	return err
+}
 
 func (d *openCLDevice) close() {
 	if d.queue != 0 {

@@ -15,6 +15,10 @@ type Device struct {
 	workers *kernel.Workers
 	card    *gpu.Device // nil of the processor
 	host    *Device     // of a card: its threads
+
+	holdings []*holding
+	pictures map[Pictures]pictures // data sets that are in the card's memory
+
 	// Observe, where set, is told of every step that has run.
 	Observe func(Observation)
 }
@@ -76,6 +80,17 @@ func (d *Device) Name() string {
 	}
 	return fmt.Sprintf("%d threads, %s kernels", d.workers.Threads(), d.workers.Set())
 }
+
+// PeakMemory returns how many bytes of a card were ever in use at once, 0 of the processor.
+func (d *Device) PeakMemory() int {
+	if d.card == nil {
+		return 0
+	}
+	return d.card.Peak()
+}
+
+// Wait waits until all that was begun is done.
+func (d *Device) Wait() error { return d.kernels.Wait() }
 
 // Processor returns the device itself or, of a card, the threads beside it: for graphs so small that a card would only wait.
 func (d *Device) Processor() *Device {

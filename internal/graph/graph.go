@@ -30,9 +30,11 @@ type Graph struct {
 	ops        []*op
 	parameters map[*Node]*Parameter
 	inputs     map[*Node][]float32
-	kept       map[*Node][]float32 // where wanted values go
-	finally    []func()            // called when a run is done
-	hashText   func(o *op) string  // what of an op Gorgonia hashes: its id, but in a test that forces a collision
+	placed     map[*Node]placed
+	kept       map[*Node][]float32  // where wanted values go
+	gradients  map[*Node]*Parameter // wanted values that are gradients
+	finally    []func()             // called when a run is done
+	hashText   func(o *op) string   // what of an op Gorgonia hashes: its id, but in a test that forces a collision
 }
 
 // warmUp has Gorgonia hash its global constant 1, from which every Grad starts. Without it, the first two graphs that are
@@ -66,7 +68,8 @@ func buildHashed(build func(g *Graph) error, hashText func(o *op) string) (*Grap
 	for attempt := range maxAttempts {
 		g := &Graph{
 			expr: gorgonia.NewGraph(), attempt: attempt, hashText: hashText,
-			parameters: map[*Node]*Parameter{}, inputs: map[*Node][]float32{}, kept: map[*Node][]float32{},
+			parameters: map[*Node]*Parameter{}, inputs: map[*Node][]float32{}, placed: map[*Node]placed{}, kept: map[*Node][]float32{},
+			gradients: map[*Node]*Parameter{},
 		}
 		if err = g.try(build); err == nil {
 			return g, nil
@@ -125,6 +128,21 @@ func (g *Graph) Keep(n *Node, data []float32) {
 	g.kept[n] = data
 }
 
+// keepGradient has the machine write a value to where a parameter's gradient goes, as Keep does.
+func (g *Graph) keepGradient(n *Node, p *Parameter) {
+	if p.held == nil {
+		g.Keep(n, p.gradient())
+		return
+	}
+	if n.Op() == nil || g.kept[n] != nil || g.gradients[n] != nil {
+		panic("graph: can't keep " + n.Name())
+	}
+	g.gradients[n] = p
+}
+
+// wanted tells whether somebody outside the graph wants a value.
+func (g *Graph) wanted(n *Node) bool { return g.kept[n] != nil || g.gradients[n] != nil }
+
 // Backward adds the gradients of loss, a scalar, by the parameters that it depends on. The machine writes them to the
 // parameters' Gradient. It returns these parameters, in the order in which the graph first used them. It can be called
 // once, and nothing may be added to the graph afterwards.
@@ -148,7 +166,7 @@ func (g *Graph) Backward(loss *Node) ([]*Parameter, error) {
 		return nil, err
 	}
 	for i, n := range gradients {
-		g.Keep(n, used[i].gradient())
+		g.keepGradient(n, used[i])
 	}
 	return used, nil
 }

@@ -21,6 +21,8 @@ type Machine struct {
 	bases  []int64 // by sum of gradients: the term that the others are added to, or −1 while there is none
 
 	given, kept []lent // what the caller lends to be read, and to be written
+	held        []home // what lies where the card keeps parameters and their gradients
+	placed      []image
 	finally     []func()
 
 	in, out []Memory // arguments, for reuse
@@ -36,6 +38,18 @@ type lent struct {
 	data []float32
 }
 
+// home is memory of the card where a value is before and after the run.
+type home struct {
+	id   int64
+	data Memory
+}
+
+// image is a value that the card makes of a data set before the run.
+type image struct {
+	id int64
+	of placed
+}
+
 // step has one piece of work done.
 type step struct {
 	work    Work
@@ -48,7 +62,7 @@ type step struct {
 // NewMachine plans the run of a graph, to which nothing may be added any more.
 func NewMachine(d *Device, g *Graph) *Machine {
 	nodes := g.expr.AllNodes()
-	needed := g.needed(func(n *Node) bool { return g.kept[n] != nil })
+	needed := g.needed(g.wanted)
 	m := &Machine{device: d, values: make([]value, len(nodes)), finally: g.finally}
 	inner := g.innerSums(nodes, needed)
 	stepOf := make([]int, len(nodes))
@@ -78,9 +92,19 @@ func NewMachine(d *Device, g *Graph) *Machine {
 // lend notes which memory of the caller a node's value is in, if any.
 func (m *Machine) lend(g *Graph, n *Node) {
 	id := n.ID()
-	p, input, kept := g.parameters[n], g.inputs[n], g.kept[n]
+	p, input, kept, gradient := g.parameters[n], g.inputs[n], g.kept[n], g.gradients[n]
+	placed, images := g.placed[n]
+	if p != nil && p.held != nil && p.held.device != m.device {
+		panic("graph: parameter " + p.Name + " is held by another device")
+	}
 	one, constant := n.Value().(*gorgonia.F32)
 	switch {
+	case p != nil && p.held != nil:
+		m.held = append(m.held, home{id, p.held.data.Slice(p.at, p.at+len(p.Data))})
+	case gradient != nil:
+		m.held = append(m.held, home{id, gradient.held.gradients.Slice(gradient.at, gradient.at+len(gradient.Data))})
+	case images:
+		m.placed = append(m.placed, image{id, placed})
 	case p != nil:
 		m.given = append(m.given, lent{id, p.Data})
 	case input != nil:
@@ -90,7 +114,7 @@ func (m *Machine) lend(g *Graph, n *Node) {
 	case kept != nil:
 		m.kept = append(m.kept, lent{id, kept})
 	}
-	m.values[id] = valueOf(n, p != nil || input != nil || constant || kept != nil)
+	m.values[id] = valueOf(n, p != nil || input != nil || constant || kept != nil || gradient != nil || images)
 }
 
 // plan returns the step that computes a node, or false for the constant from which Grad starts.
@@ -136,8 +160,20 @@ func (m *Machine) house(c concat, s step, stepOf []int) {
 }
 
 // RunAll computes the kept nodes. It can be called again, after the inputs or parameters have changed.
-func (m *Machine) RunAll() error {
+func (m *Machine) RunAll() error { return m.Start()() }
+
+// Start begins to compute the kept nodes, and returns what waits for them. On a card, more may be begun before that is called.
+// The machine must not be started again before.
+func (m *Machine) Start() (wait func() error) {
 	given, kept := m.take(m.given), m.take(m.kept)
+	for _, h := range m.held {
+		m.place(h.id, h.data)
+	}
+	var images []Memory
+	for _, i := range m.placed {
+		images = append(images, i.of.make(m.device))
+		m.place(i.id, images[len(images)-1])
+	}
 	m.send(given)
 	for i := range m.bases {
 		m.bases[i] = -1
@@ -150,15 +186,20 @@ func (m *Machine) RunAll() error {
 	for i := range m.steps {
 		m.run(&m.steps[i])
 	}
-	if err := m.receive(kept); err != nil {
-		return err
+	for _, used := range append(images, given) {
+		m.device.kernels.Free(used)
 	}
-	m.device.kernels.Free(given)
-	m.device.kernels.Free(kept)
-	for _, do := range m.finally {
-		do()
+	return func() error {
+		err := m.receive(kept)
+		m.device.kernels.Free(kept)
+		if err != nil {
+			return err
+		}
+		for _, do := range m.finally {
+			do()
+		}
+		return nil
 	}
-	return nil
 }
 
 func (m *Machine) run(s *step) {
@@ -198,8 +239,10 @@ func (m *Machine) observe(s *step) {
 			o.Bytes += m.values[id].bytes()
 		}
 	}
+	_ = m.device.kernels.Wait() // its error sticks
 	start := time.Now()
 	s.work.run(m, s)
+	_ = m.device.kernels.Wait()
 	o.Took = time.Since(start)
 	if _, ok := s.work.(Lazy); !ok {
 		for _, id := range s.out {

@@ -75,9 +75,13 @@ func (g *Graph) SmoothCrossEntropy(logits *Node, labels []int32, smoothing float
 }
 
 // ClipGradients scales the gradients of parameters so that the norm of all together is at most limit, as PyTorch's
-// clip_grad_norm does; 0 is no limit.
+// clip_grad_norm does; 0 is no limit. Where a card holds the parameters, it does so in the next step.
 func ClipGradients(parameters []*Parameter, limit float64) {
 	if limit == 0 {
+		return
+	}
+	if len(parameters) > 0 && parameters[0].held != nil {
+		parameters[0].held.clip(parameters, limit)
 		return
 	}
 	squares := 0.0

@@ -6,12 +6,15 @@ import (
 )
 
 // Parameter is a named tensor that is learned. It is the gorgonia.ValueGrad that solvers step. Its memory is its own:
-// graphs read Data, and gradients are written to Gradient.
+// graphs read Data, and gradients are written to Gradient, unless a card holds it (Device.Hold).
 type Parameter struct {
 	Name     string
 	Shape    []int
 	Data     []float32
 	Gradient []float32 // nil until a graph first computed it
+
+	held *holding // nil: only the processor has it
+	at   int      // where it lies there
 }
 
 // NewParameter returns a parameter of zeros.

@@ -23,26 +23,45 @@ func (s *SGD) Step(model []gorgonia.ValueGrad) error {
 	if s.Buffers == nil {
 		s.Buffers = map[string][]float32{}
 	}
+	return stepEach(model, s.step, func(h *holding, parameters []*Parameter) error { return h.step(s, parameters) })
+}
+
+func (s *SGD) step(p *Parameter) {
 	rate, momentum, decay := float32(s.Rate), float32(s.Momentum), float32(s.Decay)
+	gradient := p.gradient()
+	buffer := s.Buffers[p.Name]
+	if buffer == nil {
+		buffer = make([]float32, len(p.Data))
+		s.Buffers[p.Name] = buffer
+		for i, x := range p.Data {
+			buffer[i] = gradient[i] + decay*x
+			p.Data[i] = x - rate*buffer[i]
+		}
+		return
+	}
+	for i, x := range p.Data {
+		buffer[i] = momentum*buffer[i] + (gradient[i] + decay*x)
+		p.Data[i] = x - rate*buffer[i]
+	}
+}
+
+// stepEach moves each parameter of the processor by one function, and those that a card holds together by another.
+func stepEach(model []gorgonia.ValueGrad, step func(*Parameter), together func(*holding, []*Parameter) error) error {
+	held := map[*holding][]*Parameter{}
 	for _, m := range model {
 		p, err := parameterOf(m)
 		if err != nil {
 			return err
 		}
-		gradient := p.gradient()
-		buffer := s.Buffers[p.Name]
-		if buffer == nil {
-			buffer = make([]float32, len(p.Data))
-			s.Buffers[p.Name] = buffer
-			for i, x := range p.Data {
-				buffer[i] = gradient[i] + decay*x
-				p.Data[i] = x - rate*buffer[i]
-			}
-			continue
+		if p.held == nil {
+			step(p)
+		} else {
+			held[p.held] = append(held[p.held], p)
 		}
-		for i, x := range p.Data {
-			buffer[i] = momentum*buffer[i] + (gradient[i] + decay*x)
-			p.Data[i] = x - rate*buffer[i]
+	}
+	for h, parameters := range held {
+		if err := together(h, parameters); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -67,19 +86,18 @@ func (a *Adam) Step(model []gorgonia.ValueGrad) error {
 	if a.Moments == nil {
 		a.Moments = map[string]*Moments{}
 	}
-	for _, m := range model {
-		p, err := parameterOf(m)
-		if err != nil {
-			return err
-		}
-		moments := a.Moments[p.Name]
-		if moments == nil {
-			moments = &Moments{First: make([]float32, len(p.Data)), Second: make([]float32, len(p.Data))}
-			a.Moments[p.Name] = moments
-		}
-		a.step(p, moments)
+	return stepEach(model, func(p *Parameter) { a.step(p, a.moments(p)) },
+		func(h *holding, parameters []*Parameter) error { return h.stepAdam(a, parameters) })
+}
+
+// moments returns a parameter's moments, zeros at first.
+func (a *Adam) moments(p *Parameter) *Moments {
+	m := a.Moments[p.Name]
+	if m == nil {
+		m = &Moments{First: make([]float32, len(p.Data)), Second: make([]float32, len(p.Data))}
+		a.Moments[p.Name] = m
 	}
-	return nil
+	return m
 }
 
 func (a *Adam) step(p *Parameter, m *Moments) {

@@ -49,7 +49,7 @@ func (g *Graph) innerSums(nodes []*Node, needed []bool) []bool {
 			continue
 		}
 		for _, child := range childrenOf(n) {
-			if child.Op() != nil && isGradientSum(child.Op()) && readers[child.ID()] == 1 && g.kept[child] == nil {
+			if child.Op() != nil && isGradientSum(child.Op()) && readers[child.ID()] == 1 && !g.wanted(child) {
 				inner[child.ID()] = true
 			}
 		}

@@ -34,9 +34,12 @@ func (n *Network) Evaluate(d *graph.Device, b dataset.Batch) (Result, error) {
 	if err := n.fits(b); err != nil {
 		return Result{}, err
 	}
+	if err := d.Fetch(); err != nil { // scales and shifts are folded into the running statistics here
+		return Result{}, err
+	}
 	pass := pass{network: n, mode: block.Evaluation, batch: b}
 	g, err := graph.Build(func(g *graph.Graph) error {
-		pass.build(g, g.Input("images", b.Images, b.N, b.Channels, b.Height, b.Width))
+		pass.build(g, inputOf(g, b))
 		return nil
 	})
 	if err != nil {
@@ -55,7 +58,7 @@ func (n *Network) Gradients(d *graph.Device, b dataset.Batch, t Training) (r Res
 	pass := pass{network: n, mode: block.Training, batch: b, Training: t}
 	pass.drop()
 	g, err := graph.Build(func(g *graph.Graph) (err error) {
-		used, err = g.Backward(pass.build(g, g.Input("images", b.Images, b.N, b.Channels, b.Height, b.Width)))
+		used, err = g.Backward(pass.build(g, inputOf(g, b)))
 		return err
 	})
 	if err != nil {
@@ -66,6 +69,14 @@ func (n *Network) Gradients(d *graph.Device, b dataset.Batch, t Training) (r Res
 	}
 	n.set.Follow()
 	return r, used, nil
+}
+
+// inputOf adds a batch's images.
+func inputOf(g *graph.Graph, b dataset.Batch) *graph.Node {
+	if b.Places != nil {
+		return g.Placed("images", b.Set, b.Places, b.N, b.Channels, b.Height, b.Width)
+	}
+	return g.Input("images", b.Images, b.N, b.Channels, b.Height, b.Width)
 }
 
 // fits checks that the batch's images are of the network's size.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"nat/internal/checkpoint"
+	"nat/internal/graph"
 	"nat/internal/supernet"
 )
 
@@ -59,7 +60,9 @@ func FuzzState(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	search, err := newSearch(s.options, m, Resources{Data: s.data, Observer: &watcher{}})
+	d := graph.NewCPU(1)
+	f.Cleanup(d.Close)
+	search, err := newSearch(s.options, m, Resources{Data: s.data, Device: d, Observer: &watcher{}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -28,6 +28,12 @@ type storedState struct {
 
 // file returns the search as a checkpoint. Its bytes follow from settings, data and position alone.
 func (s *Search) file() (*checkpoint.File, error) {
+	if err := s.settle(); err != nil {
+		return nil, err
+	}
+	if err := s.Device.Fetch(); err != nil {
+		return nil, err
+	}
 	f := s.model.File()
 	stored := storedState{s.state, map[string]int{}}
 	for _, p := range s.model.Parameters() {

@@ -18,6 +18,7 @@ import (
 	"nat/internal/model"
 	"nat/internal/runfolder"
 	"nat/internal/runs"
+	"nat/internal/supernet"
 )
 
 // Observer is told how a search goes on, between its steps.
@@ -63,6 +64,7 @@ type Search struct {
 	recent      runs.Stopwatch
 	pace        pace
 	fingerprint string
+	begun       []func() (supernet.Result, error) // steps of the supernet whose results nobody has asked for yet
 }
 
 // newSearch returns a search at its start, with the weights that the model has.
@@ -93,7 +95,7 @@ func (s *Search) load() error {
 	for phase, part := range [][]int{dataset.Weights: weights, dataset.Policy: theta} {
 		s.loaders[phase] = dataset.NewLoader(train, dataset.LoaderOptions{
 			Indices: part, BatchSize: o.BatchSize, Shuffle: true, Augmentation: dataset.AugmentationFor(train), Seed: o.Seed,
-			Phase: dataset.Phase(phase),
+			Phase: dataset.Phase(phase), Place: s.Device.CanHold(),
 		})
 	}
 	counts, most := make([]int, len(train.Classes)), 0
@@ -107,7 +109,15 @@ func (s *Search) load() error {
 
 // Run trains until the last epoch is done. When the context ends, it saves a checkpoint and returns the context's error;
 // the search can then be resumed, as it can after any other error, from the last checkpoint.
-func (s *Search) Run(ctx context.Context) error {
+func (s *Search) Run(ctx context.Context) (err error) {
+	if err := s.Device.Hold(s.model.Supernet.Parameters()); err != nil {
+		return err
+	}
+	defer func() {
+		if failed := s.Device.Release(); err == nil {
+			err = failed
+		}
+	}()
 	for s.state.Position.Epoch < s.options.Epochs {
 		if err := s.runPhase(ctx); err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -177,6 +187,9 @@ func phaseName(p dataset.Phase) string {
 func (s *Search) afterStep(loader *dataset.Loader) error {
 	at := s.state.Position
 	if at.Step%runs.StepsPerRecord == 0 {
+		if err := s.settle(); err != nil {
+			return err
+		}
 		if err := s.record(StepRecord, s.state.Recent, s.recent.Read(loader)); err != nil {
 			return err
 		}
@@ -225,6 +238,9 @@ func (s *Search) write(r Record) error {
 // closePhase records a phase that is complete and goes on to the next; after the policy's, with a trial if one is due and a
 // checkpoint.
 func (s *Search) closePhase(ctx context.Context, took runs.Timing) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
 	at := &s.state.Position
 	complete := s.state.Whole
 	var trial *Trial

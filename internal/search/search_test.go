@@ -210,6 +210,29 @@ func TestOnCard(t *testing.T) {
 	}
 }
 
+// TestStoppedOnCard stops a search on a card amid both phases, where it has steps under way, and goes on there.
+func TestStoppedOnCard(t *testing.T) {
+	s := newSetting(supernet.LooseEnd)
+	s.card, s.options.Epochs = true, 1
+	want, folder := s.complete(t), filepath.Join(t.TempDir(), "run")
+	for _, stopAt := range []int{2, 3, 5, 2} {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := s.run(ctx, t, folder, &watcher{at: func(step int) {
+			if step == stopAt {
+				cancel()
+			}
+		}})
+		cancel()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	if err := s.run(t.Context(), t, folder, &watcher{}); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, folder, want)
+}
+
 // TestStoppedAndResumed stops a search cleanly at random steps of both phases until it is done.
 func TestStoppedAndResumed(t *testing.T) {
 	s := newSetting(supernet.LooseEnd)

@@ -11,21 +11,43 @@ import (
 	"nat/internal/runs"
 )
 
-// weightStep trains the supernet on a batch, with an architecture drawn for it.
+// weightStep trains the supernet on a batch, with an architecture drawn for it. On a card, it only begins to: settle has it done.
 func (s *Search) weightStep(step int, batch dataset.Batch) error {
-	result, used, err := s.model.Supernet.Gradients(s.Device, batch, s.draw(step))
+	used, wait, err := s.model.Supernet.Begin(s.Device, batch, s.draw(step))
 	if err != nil {
 		return err
 	}
-	if err := runs.CheckLoss(result.Loss); err != nil {
-		return err
+	s.begun = append(s.begun, wait)
+	if s.Device.Ahead() == 0 { // before anything is moved: a loss that is no number ends the search with good weights
+		if err := s.settle(); err != nil {
+			return err
+		}
 	}
 	s.sgd.Rate = s.options.rate(s.state.Position.Epoch)
 	if err := graph.Step(&s.sgd, used); err != nil {
 		return err
 	}
-	s.state.Whole.addWeights(result)
-	s.state.Recent.addWeights(result)
+	if len(s.begun) >= s.Device.Ahead() {
+		return s.settle()
+	}
+	return nil
+}
+
+// settle waits for the steps that were begun, and counts what they gave.
+func (s *Search) settle() error {
+	begun := s.begun
+	s.begun = s.begun[:0]
+	for _, wait := range begun {
+		result, err := wait()
+		if err != nil {
+			return err
+		}
+		if err := runs.CheckLoss(result.Loss); err != nil {
+			return err
+		}
+		s.state.Whole.addWeights(result)
+		s.state.Recent.addWeights(result)
+	}
 	return nil
 }
 

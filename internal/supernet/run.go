@@ -75,16 +75,39 @@ func (s *Supernet) EvaluateAll(d *graph.Device, b dataset.Batch, all ...genotype
 // Gradients runs an architecture forward and backward on a batch. It returns the parameters that are on a path to the
 // loss, with their gradients in them; the others' are left as they were.
 func (s *Supernet) Gradients(d *graph.Device, b dataset.Batch, a genotype.Genotype) (r Result, used []*graph.Parameter, err error) {
+	used, wait, err := s.Begin(d, b, a)
+	if err != nil {
+		return r, nil, err
+	}
+	r, err = wait()
+	return r, used, err
+}
+
+// Begin begins what Gradients does, and returns what waits for the result. Solvers may move the parameters before that.
+func (s *Supernet) Begin(d *graph.Device, b dataset.Batch, a genotype.Genotype) (
+	used []*graph.Parameter, wait func() (Result, error), err error,
+) {
 	results := make([]Result, 1)
 	g, err := s.build(b, []genotype.Genotype{a}, results, func(g *graph.Graph, loss *graph.Node) (err error) {
 		used, err = g.Backward(loss)
 		return err
 	})
 	if err != nil {
-		return r, nil, err
+		return nil, nil, err
 	}
-	err = g.run(d, results)
-	return results[0], used, err
+	done := g.start(d, results)
+	return used, func() (Result, error) {
+		err := done()
+		return results[0], err
+	}, nil
+}
+
+// inputOf adds a batch's images.
+func inputOf(g *graph.Graph, b dataset.Batch) *graph.Node {
+	if b.Places != nil {
+		return g.Placed("images", b.Set, b.Places, b.N, b.Channels, b.Height, b.Width)
+	}
+	return g.Input("images", b.Images, b.N, b.Channels, b.Height, b.Width)
 }
 
 // runnable is a graph and where, for each architecture, its loss and the number of correct images go.
@@ -116,7 +139,7 @@ func (s *Supernet) build(
 	var err error
 	run.Graph, err = graph.Build(func(g *graph.Graph) error {
 		n := newNetwork(s, g)
-		images := g.Input("images", b.Images, b.N, b.Channels, b.Height, b.Width)
+		images := inputOf(g, b)
 		seen := map[*graph.Node]int{}
 		for i, a := range all {
 			logits := n.logits(images, a)
@@ -137,13 +160,19 @@ func (s *Supernet) build(
 	return run, err
 }
 
-func (g runnable) run(d *graph.Device, results []Result) error {
-	err := graph.NewMachine(d, g.Graph).RunAll()
-	for i, first := range g.same {
-		results[i].Loss, results[i].Correct = float64(g.losses[first][0]), g.correct[first]
-		copy(results[i].Logits, results[first].Logits)
+func (g runnable) run(d *graph.Device, results []Result) error { return g.start(d, results)() }
+
+// start begins the run, and returns what waits for the results.
+func (g runnable) start(d *graph.Device, results []Result) (wait func() error) {
+	done := graph.NewMachine(d, g.Graph).Start()
+	return func() error {
+		err := done()
+		for i, first := range g.same {
+			results[i].Loss, results[i].Correct = float64(g.losses[first][0]), g.correct[first]
+			copy(results[i].Logits, results[first].Logits)
+		}
+		return err
 	}
-	return err
 }
 
 // Fits checks that the supernet can run an architecture: that it is valid and has the supernet's number of nodes.

@@ -48,6 +48,9 @@ func (t *tally) add(r network.Result) {
 
 // file returns the training as a checkpoint. Its bytes follow from settings, data and position alone.
 func (t *Training) file() (*checkpoint.File, error) {
+	if err := t.Device.Fetch(); err != nil {
+		return nil, err
+	}
 	trained := t.Trained()
 	f, err := trained.File()
 	if err != nil {

@@ -86,13 +86,22 @@ func newTraining(o Options, n *network.Network, r Resources) (*Training, error) 
 	}
 	t.loader = dataset.NewLoader(train, dataset.LoaderOptions{
 		Indices: part, BatchSize: o.BatchSize, Shuffle: true, Augmentation: o.Augmentation, Seed: o.Seed, Phase: dataset.Weights,
+		Place: r.Device.CanHold(),
 	})
 	return t, nil
 }
 
 // Run trains until the last epoch is done. When the context ends, it saves a checkpoint and returns the context's error; the
 // training can then be resumed, as it can after any other error, from the last checkpoint.
-func (t *Training) Run(ctx context.Context) error {
+func (t *Training) Run(ctx context.Context) (err error) {
+	if err := t.Device.Hold(t.network.Parameters()); err != nil {
+		return err
+	}
+	defer func() {
+		if failed := t.Device.Release(); err == nil {
+			err = failed
+		}
+	}()
 	for t.state.Position.Epoch < t.options.Epochs {
 		if err := t.runEpoch(ctx); err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {

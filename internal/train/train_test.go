@@ -14,6 +14,7 @@ import (
 
 	"nat/internal/dataset"
 	"nat/internal/genotype"
+	"nat/internal/gpu/gputest"
 	"nat/internal/graph"
 	"nat/internal/network"
 	"nat/internal/primitive"
@@ -55,14 +56,18 @@ type setting struct {
 	options Options
 	threads int
 	data    *dataset.Set
+	card    bool // computes, in place of threads
 }
 
 func newSetting() setting {
-	return setting{tiny(), 1, &dataset.Set{Name: "synthetic", Train: runstest.Images(100), Test: runstest.Images(20)}}
+	return setting{options: tiny(), threads: 1, data: &dataset.Set{Name: "synthetic", Train: runstest.Images(100), Test: runstest.Images(20)}}
 }
 
 func (s setting) resources(t *testing.T, w *watcher) Resources {
 	d := graph.NewCPU(s.threads)
+	if s.card {
+		d = graph.NewCard(gputest.Open(t), s.threads)
+	}
 	t.Cleanup(d.Close)
 	return Resources{Data: s.data, Device: d, Observer: w}
 }
@@ -314,5 +319,48 @@ func TestRefusals(t *testing.T) {
 	s.data = &dataset.Set{Name: "other", Train: runstest.Images(80), Test: runstest.Images(8)}
 	if _, err := Resume(done, 3, s.resources(t, &watcher{})); err == nil || !strings.Contains(err.Error(), "other training images") {
 		t.Errorf("other data: error %v", err)
+	}
+}
+
+// TestOnCard trains on a card, stops in the middle and goes on: that is as if it hadn't stopped, and nearly what the
+// processor makes.
+func TestOnCard(t *testing.T) {
+	s := newSetting()
+	s.data.Train, s.options.Epochs = runstest.Images(40), 2
+	losses := func(folder string, stopAt int) (losses []float64) {
+		w := &watcher{}
+		if stopAt > 0 {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			early := &watcher{at: func(step int) {
+				if step == stopAt {
+					stop()
+				}
+			}}
+			if err := s.run(ctx, t, folder, early); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			w.records = early.records
+		}
+		if err := s.run(t.Context(), t, folder, w); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range w.records {
+			if r.Kind == EpochRecord {
+				losses = append(losses, r.Train.Loss)
+			}
+		}
+		return losses
+	}
+	processor := losses(filepath.Join(t.TempDir(), "run"), 0)
+	s.card = true
+	whole, stopped := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "run")
+	card := losses(whole, 0)
+	losses(stopped, 3)
+	compare(t, stopped, whole)
+	for i := range processor {
+		if math.Abs(card[i]-processor[i]) > 1e-3*processor[i] {
+			t.Errorf("epoch %d: a loss of %g on the card, %g on the processor", i+1, card[i], processor[i])
+		}
 	}
 }
