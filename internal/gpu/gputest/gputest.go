@@ -1,22 +1,32 @@
-// Package gputest gives tests of other packages a device that computes through OpenCL.
+// Package gputest gives tests of other packages a device that isn't the processor's own kernels.
 package gputest
 
 import (
+	"os"
 	"slices"
 	"testing"
 
 	"nat/internal/gpu"
 )
 
-// Open opens the first device of OpenCL: the caller closes it. Without one, the test is skipped.
+// Variable is the environment variable that names the device, such as cuda:0, that tests use in place of the first one of
+// OpenCL.
+const Variable = "NAT_TEST_DEVICE"
+
+// Open opens the device of the tests: the caller closes it. Where none is named and there is none of OpenCL, the test is
+// skipped.
 func Open(t testing.TB) *gpu.Device {
 	t.Helper()
-	found, missing := gpu.Devices()
-	i := slices.IndexFunc(found, func(i gpu.Info) bool { return i.Kind == gpu.OpenCL })
-	if i < 0 {
-		t.Skipf("nothing is tested on a card: %v", missing)
+	id := os.Getenv(Variable)
+	if id == "" {
+		found, missing := gpu.Devices()
+		i := slices.IndexFunc(found, func(i gpu.Info) bool { return i.Kind == gpu.OpenCL })
+		if i < 0 {
+			t.Skipf("nothing is tested on a card: %v", missing)
+		}
+		id = found[i].ID()
 	}
-	d, err := gpu.Open(found[i].ID())
+	d, err := gpu.Open(id)
 	if err != nil {
 		t.Fatal(err)
 	}
