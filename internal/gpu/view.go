@@ -10,6 +10,7 @@ type View struct {
 	Other        Memory // none: none. Laid out as Data, with OtherStride
 	OtherStride  int
 	OtherScale   Memory // [C]; none: 1
+	PerImage     int    // of the processor's memory alone; a card's kernels expect 0
 }
 
 // Plain returns the view of a contiguous tensor as it is.

@@ -23,11 +23,37 @@ func (g *Graph) ScaleImages(x *Node, factors []float32) *Node {
 	if len(factors) != n {
 		panic(fmt.Sprintf("graph: %d factors for x %v", len(factors), x.Shape()))
 	}
-	scale := Plain(func(d *Device, in, out []Memory) { d.kernels.ScaleImages(out[0], in[0], factors) })
+	scale := newScaleImages(x, factors)
 	return g.Apply(Operation{
 		Name: "scale-images", Shape: x.Shape().Clone(), InPlace: []int{0},
 		Forward: scale, Backward: scale, BackwardInPlace: true,
 	}, x)
+}
+
+// scaleImages is the work of ScaleImages: nothing but coefficients on the processor, a pass of its own on a card.
+type scaleImages struct {
+	view Lazy
+	pass Plain
+}
+
+func newScaleImages(x *Node, factors []float32) Work {
+	v := valueOf(x, false)
+	s := scaleImages{pass: func(d *Device, in, out []Memory) { d.kernels.ScaleImages(out[0], in[0], factors) }}
+	if v.n != len(factors) { // x has no channels
+		return s.pass
+	}
+	s.view = Lazy{Coefficients: 3 * v.n * v.channels, Views: []int{0}, Do: func(d *Device, in []View, k Memory, out []View) {
+		out[0] = d.kernels.(*processor).byImage(in[0], factors, v.channels, k)
+	}}
+	return s
+}
+
+func (w scaleImages) run(m *Machine, s *step) {
+	if m.device.card == nil {
+		w.view.run(m, s)
+	} else {
+		w.pass.run(m, s)
+	}
 }
 
 // Weighted multiplies a scalar by a factor.

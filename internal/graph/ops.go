@@ -160,15 +160,16 @@ func (g *Graph) norm(x *Node, tracked bool) *Node {
 		},
 		Reads: []int{0},
 		Backward: Lazy{
-			Coefficients: 3 * c, Scaled: []int{received}, Views: []int{0, received}, Reads: []int{0, received},
+			Coefficients: 3 * c, Scaled: []int{received}, ByImage: []int{received}, Views: []int{0, received}, Reads: []int{0, received},
 			Do: func(d *Device, in []View, k Memory, out []View) {
 				value, dy := in[0], in[received]
 				value.Scale, value.Shift = in[1].Data.Slice(0, c), in[1].Data.Slice(c, 2*c)
-				scale, other, shift := k.Slice(0, c), k.Slice(c, 2*c), k.Slice(2*c, 3*c)
+				size := k.Len() / 3
+				scale, other, shift := k.Slice(0, size), k.Slice(size, 2*size), k.Slice(2*size, 3*size)
 				d.kernels.NormGradient(scale, other, shift, dy, value, shape)
 				out[0] = View{
 					Data: dy.Data, Stride: dy.Stride, Scale: scale, Shift: shift,
-					Other: value.Data, OtherStride: value.Stride, OtherScale: other,
+					Other: value.Data, OtherStride: value.Stride, OtherScale: other, PerImage: dy.PerImage,
 				}
 			},
 		},
@@ -207,17 +208,33 @@ func (g *Graph) ScaleShift(x, scale, shift *Node) *Node {
 		},
 		Reads: []int{0, 1},
 		Backward: Lazy{
-			Coefficients: 3 * c, Single: []int{0}, Plain: []int{2}, Views: []int{2}, Reads: []int{0, 2},
+			Coefficients: 3 * c, Single: []int{0}, Plain: []int{2}, ByImage: []int{2}, Views: []int{2}, Reads: []int{0, 2},
 			Do: func(d *Device, in []View, k Memory, out []View) {
 				x, scale, dy := in[0], in[1].Data, in[2]
-				dscale, dshift, factor := k.Slice(0, c), k.Slice(c, 2*c), k.Slice(2*c, 3*c)
+				dscale, dshift, factors := k.Slice(0, c), k.Slice(c, 2*c), k.Slice(2*c, k.Len())
 				d.kernels.ScaleShiftGradient(dscale, dshift, dy, x, shape)
-				d.kernels.Materialise(gpu.Whole(factor, 1, c), gpu.Plain(scale, 1, c), kernel.Norm{N: 1, C: 1, Pixels: c})
-				dy.Scale = factor
-				out[0], out[1], out[2] = dy, gpu.Plain(dscale, 1, c), gpu.Plain(dshift, 1, c)
+				out[0], out[1], out[2] = d.scaledGradient(dy, scale, factors, c), gpu.Plain(dscale, 1, c), gpu.Plain(dshift, 1, c)
 			},
 		},
 	}, x, scale, shift)
+}
+
+// scaledGradient returns the view of dy with each channel multiplied by its scale [C]; dy is plain, or has factors of its own for
+// each image. The view's coefficients go to k.
+func (d *Device) scaledGradient(dy View, scale, k Memory, channels int) View {
+	if dy.PerImage == 0 {
+		k = k.Slice(0, channels)
+		d.kernels.Materialise(gpu.Whole(k, 1, channels), gpu.Plain(scale, 1, channels), kernel.Norm{N: 1, C: 1, Pixels: channels})
+		dy.Scale = k
+		return dy
+	}
+	k = k.Slice(0, dy.Scale.Len())
+	scales, of, to := scale.Host(), dy.Scale.Host(), k.Host()
+	for i := range to {
+		to[i] = of[i] * scales[i%channels]
+	}
+	dy.Scale = k
+	return dy
 }
 
 // ReLU is max(x, 0) of each element.

@@ -40,7 +40,7 @@ func (p *processor) Close() {
 func viewOf(v View) kernel.View {
 	return kernel.View{
 		Data: v.Data.Host(), Stride: v.Stride, Scale: v.Scale.Host(), Shift: v.Shift.Host(),
-		Other: v.Other.Host(), OtherStride: v.OtherStride, OtherScale: v.OtherScale.Host(),
+		Other: v.Other.Host(), OtherStride: v.OtherStride, OtherScale: v.OtherScale.Host(), PerImage: v.PerImage,
 	}
 }
 
@@ -88,8 +88,17 @@ func (p *processor) NormGradient(scale, otherScale, shift Memory, dy, y View, n 
 }
 
 func (p *processor) Scaled(v View, scale, shift, k Memory) View {
-	s := viewOf(v).Scaled(scale.Host(), shift.Host(), k.Host())
-	v.Scale, v.Shift, v.OtherScale = gpu.Host(s.Scale), gpu.Host(s.Shift), gpu.Host(s.OtherScale)
+	return withCoefficients(v, viewOf(v).Scaled(scale.Host(), shift.Host(), k.Host()))
+}
+
+// byImage is the method ByImage of a View of kernel.
+func (p *processor) byImage(v View, factors []float32, channels int, k Memory) View {
+	return withCoefficients(v, viewOf(v).ByImage(factors, channels, k.Host()))
+}
+
+// withCoefficients returns v with those of the same view as kernel has it.
+func withCoefficients(v View, of kernel.View) View {
+	v.Scale, v.Shift, v.OtherScale, v.PerImage = gpu.Host(of.Scale), gpu.Host(of.Shift), gpu.Host(of.OtherScale), of.PerImage
 	return v
 }
 

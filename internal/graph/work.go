@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // Work is what is done to compute a node's results from its inputs. There are four kinds. A Kernel takes its inputs as plain
 // numbers and is computed by the processor, whatever the device; a Plain kernel takes them as plain memory of the device. A
 // Fused kernel takes them as views, which it evaluates while it reads, and may have its first result added to what is in
@@ -27,6 +29,9 @@ type Lazy struct {
 	// Plain lists the inputs that must be memory as it is, Scaled those that may be that with a scale, Single those that
 	// may have a shift too, but be of one tensor; Views those whose memory the outs lie in.
 	Plain, Scaled, Single, Views []int
+	// ByImage lists the inputs that may be scaled by a factor of their own for each image, even if they must be plain otherwise.
+	// Then there are as many coefficients for each image. No other input has coefficients per image.
+	ByImage []int
 	// Reads lists those whose numbers Do reads.
 	Reads []int
 	// Apart says that no two outs share memory, so that what reads one may overwrite it.
@@ -107,8 +112,17 @@ func (f Fused) run(m *Machine, s *step) {
 }
 
 func (l Lazy) run(m *Machine, s *step) {
-	for _, i := range l.Plain {
-		m.settleUnless(s.in[i], (*value).plain)
+	coefficientCount := l.Coefficients
+	for i, id := range s.in {
+		v := &m.values[id]
+		switch byImage := v.view.PerImage > 0; {
+		case byImage && slices.Contains(l.ByImage, i) && v.scaled():
+			coefficientCount = l.Coefficients * v.n
+		case byImage:
+			m.settle(v)
+		case slices.Contains(l.Plain, i):
+			m.settleUnless(id, (*value).plain)
+		}
 	}
 	for _, i := range l.Scaled {
 		m.settleUnless(s.in[i], (*value).scaled)
@@ -119,8 +133,8 @@ func (l Lazy) run(m *Machine, s *step) {
 	in := m.views(s)
 	var coefficients Memory
 	var held []*memory
-	if l.Coefficients > 0 {
-		own := m.device.take(l.Coefficients)
+	if coefficientCount > 0 {
+		own := m.device.take(coefficientCount)
 		coefficients, held = own.data, append(held, own)
 	}
 	exclusive := l.Apart
@@ -143,7 +157,7 @@ func (l Lazy) run(m *Machine, s *step) {
 		v.view, v.exclusive = out[i], exclusive
 		v.hold(held)
 	}
-	if l.Coefficients > 0 {
+	if coefficientCount > 0 {
 		m.device.drop(held[0]) // the values hold it now
 	}
 }

@@ -84,14 +84,17 @@ func (n *Norm) merged(moments []float32, c int) (mean, variance float64) {
 //
 //	View{Data: dy.Data, Scale: scale, Other: y.Data, OtherScale: otherScale, Shift: shift}
 //
-// with the strides of dy and y: dx = s·(dy − mean(dy) − y·mean(dy·y)), s being y's Scale. All three are [C].
+// with the strides of dy and y: dx = s·(dy − mean(dy) − y·mean(dy·y)), s being y's Scale. All three are [C], or [N, C] where the
+// coefficients of dy are.
 func NormGradient(w *Workers, scale, otherScale, shift []float32, dy, y View, n Norm) {
 	count := float64(n.N * n.Pixels)
 	n.gradientMoments(w, dy, y, func(c int, sumDy, sumDyY float64) {
 		s, b := float64(y.Scale[c]), float64(y.Shift[c])
-		scale[c] = float32(s * float64(of(dy.Scale, c, 1)))
-		otherScale[c] = float32(-s * s * sumDyY / count)
-		shift[c] = float32(-s * (sumDy + b*sumDyY) / count)
+		other, constant := float32(-s*s*sumDyY/count), float32(-s*(sumDy+b*sumDyY)/count)
+		for i := c; i < len(scale); i += n.C {
+			scale[i] = float32(s * float64(of(dy.Scale, i, 1)))
+			otherScale[i], shift[i] = other, constant
+		}
 	})
 }
 
@@ -121,11 +124,12 @@ func (n *Norm) gradientMoments(w *Workers, dy, x View, do func(c int, sumDy, sum
 	eachChannels(w, n.C, func(c int) {
 		var sumDy, sumDyX float64
 		for i := range n.N {
-			sumDy += float64(sums[(i*n.C+c)*2])
-			sumDyX += float64(sums[(i*n.C+c)*2+1])
+			factor := float64(of(dy.Scale, i*dy.PerImage+c, 1))
+			sumDy += factor * float64(sums[(i*n.C+c)*2])
+			sumDyX += factor * float64(sums[(i*n.C+c)*2+1])
 		}
-		scale, shift, factor := float64(of(x.Scale, c, 1)), float64(of(x.Shift, c, 0)), float64(of(dy.Scale, c, 1))
-		do(c, factor*sumDy, factor*(scale*sumDyX+(shift+scale*float64(centres[c]))*sumDy))
+		scale, shift := float64(of(x.Scale, c, 1)), float64(of(x.Shift, c, 0))
+		do(c, sumDy, scale*sumDyX+(shift+scale*float64(centres[c]))*sumDy)
 	})
 }
 

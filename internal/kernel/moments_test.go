@@ -51,11 +51,16 @@ func TestNormGradientEqualsTheDefinition(t *testing.T) {
 			if n.N*n.Pixels == 1 {
 				return // the gradient is 0, and what is left is rounding
 			}
+			gradient := Plain(dy, n.C, n.Pixels)
+			if n.N > 1 {
+				gradient, dy = byImage(rand.New(rand.NewPCG(5, 6)), gradient, n.N, n.channels())
+			}
 			got := forThreads(t, func(w *Workers) [][]float32 {
 				y, _, _ := normalised(t, w, x, n)
-				scale, other, shift := output(t, n.C), output(t, n.C), output(t, n.C)
-				NormGradient(w, scale, other, shift, Plain(dy, n.C, n.Pixels), y, n)
-				dx := Plain(dy, n.C, n.Pixels)
+				size := max(n.C, len(gradient.Scale))
+				scale, other, shift := output(t, size), output(t, size), output(t, size)
+				NormGradient(w, scale, other, shift, gradient, y, n)
+				dx := gradient
 				dx.Scale, dx.Other, dx.OtherStride, dx.OtherScale, dx.Shift = scale, x, dx.Stride, other, shift
 				return [][]float32{valuesOf(dx, n.N, n.channels())}
 			})

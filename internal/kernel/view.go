@@ -12,6 +12,8 @@ type View struct {
 	Other        []float32 // nil: none. Laid out as Data, with OtherStride
 	OtherStride  int
 	OtherScale   []float32 // [C]; nil: 1
+	// PerImage is how much further on the coefficients of the next image lie, [N, C] in all; 0: all images have the same.
+	PerImage int
 }
 
 // Plain returns the view of a contiguous tensor as it is.
@@ -19,7 +21,7 @@ func Plain(data []float32, channels, pixels int) View {
 	return View{Data: data, Stride: channels * pixels}
 }
 
-// Scaled returns the view of v·scale + shift, both [C]. Its coefficients, up to 3·C floats, go to k.
+// Scaled returns the view of v·scale + shift, both [C]. Its coefficients, up to 3·C floats, go to k. v has none per image.
 func (v View) Scaled(scale, shift, k []float32) View {
 	channels := len(scale)
 	product := func(to []float32, old []float32) []float32 {
@@ -73,6 +75,7 @@ func (in *input) asIs() bool { return in.direct() && !in.relu }
 
 // from returns the images from number n on.
 func (in input) from(n int) input {
+	in.Scale, in.Shift, in.OtherScale = in.coefficients(n)
 	in.Data = in.Data[n*in.Stride:]
 	if in.Other != nil {
 		in.Other = in.Other[n*in.OtherStride:]
@@ -80,13 +83,22 @@ func (in input) from(n int) input {
 	return in
 }
 
+// coefficients returns those of the images from number n on.
+func (v *View) coefficients(n int) (scale, shift, otherScale []float32) {
+	skip := func(all []float32) []float32 {
+		if all == nil {
+			return nil
+		}
+		return all[n*v.PerImage:]
+	}
+	return skip(v.Scale), skip(v.Shift), skip(v.OtherScale)
+}
+
 // image returns image n.
 func (in *input) image(n int) source {
 	size := in.count * in.pixels
-	s := source{
-		data: in.Data[n*in.Stride:][:size], scale: in.Scale, shift: in.Shift, otherScale: in.OtherScale,
-		pixels: in.pixels, relu: in.relu,
-	}
+	s := source{data: in.Data[n*in.Stride:][:size], pixels: in.pixels, relu: in.relu}
+	s.scale, s.shift, s.otherScale = in.coefficients(n)
 	if in.Other != nil {
 		s.other = in.Other[n*in.OtherStride:][:size]
 	}

@@ -25,15 +25,26 @@ func drawView(r *rand.Rand, images int, c channels) (v View, values []float32) {
 	return v, valuesOf(v, images, c)
 }
 
+// byImage returns the view with each image multiplied by 0, 1 or 2, with which products round nothing, and its values.
+func byImage(r *rand.Rand, v View, images int, c channels) (View, []float32) {
+	factors := make([]float32, images)
+	for i := range factors {
+		factors[i] = float32(r.IntN(3))
+	}
+	v = v.ByImage(factors, c.count, make([]float32, 3*images*c.count))
+	return v, valuesOf(v, images, c)
+}
+
 // valuesOf returns a view's values, contiguous, by its definition.
 func valuesOf(v View, images int, c channels) (values []float32) {
 	for i := range images * c.count * c.pixels {
 		n, channel, within := i/(c.count*c.pixels), i/c.pixels%c.count, i%(c.count*c.pixels)
-		x := float32(v.Data[n*v.Stride+within] * of(v.Scale, channel, 1))
+		at := n*v.PerImage + channel
+		x := float32(v.Data[n*v.Stride+within] * of(v.Scale, at, 1))
 		if v.Other != nil {
-			x += float32(v.Other[n*v.OtherStride+within] * of(v.OtherScale, channel, 1))
+			x += float32(v.Other[n*v.OtherStride+within] * of(v.OtherScale, at, 1))
 		}
-		values = append(values, x+of(v.Shift, channel, 0))
+		values = append(values, x+of(v.Shift, at, 0))
 	}
 	return values
 }
@@ -110,6 +121,9 @@ func TestViewsMaterialised(t *testing.T) {
 	for i := range 60 {
 		n := Norm{N: 1 + r.IntN(4), C: 1 + r.IntN(7), Pixels: 1 + r.IntN(200)}
 		v, values := drawView(r, n.N, n.channels())
+		if i%3 == 0 {
+			v, values = byImage(rand.New(rand.NewPCG(7, 8)), v, n.N, n.channels())
+		}
 		seed := r.Uint64()
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			got := forThreads(t, func(w *Workers) [][]float32 {
@@ -133,6 +147,9 @@ func TestSumsOfViews(t *testing.T) {
 		n := Norm{N: 1 + r.IntN(4), C: 1 + r.IntN(7), Pixels: 1 + r.IntN(200)}
 		a, u := drawView(r, n.N, n.channels())
 		b, v := drawView(r, n.N, n.channels())
+		if i%3 == 0 {
+			b, v = byImage(rand.New(rand.NewPCG(7, 8)), b, n.N, n.channels())
+		}
 		want := double(u)
 		for i := range want {
 			want[i] += float64(v[i])
