@@ -12,6 +12,11 @@ import (
 
 // Distribution returns the probabilities of what a cell's edges become.
 func (p *Policy) Distribution(d *graph.Device, c genotype.Cell) (Distribution, error) {
+	return p.distribution(d.Processor(), c)
+}
+
+// distribution is Distribution, computed on that very device.
+func (p *Policy) distribution(on *graph.Device, c genotype.Cell) (Distribution, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -23,7 +28,7 @@ func (p *Policy) Distribution(d *graph.Device, c genotype.Cell) (Distribution, e
 	if err != nil {
 		return nil, err
 	}
-	if err := graph.NewMachine(d.Processor(), g).RunAll(); err != nil {
+	if err := graph.NewMachine(on, g).RunAll(); err != nil {
 		return nil, err
 	}
 	return newDistribution(c, logits), nil
@@ -50,6 +55,11 @@ type Outcome struct {
 //
 // and its gradients, in the returned parameters. Dropout, where the config has it, is drawn from the stream.
 func (p *Policy) Gradients(d *graph.Device, decisions []Decision, entropyWeight float64, dropout *rand.Rand) (o Outcome, used []*graph.Parameter, err error) {
+	return p.gradients(d.Processor(), decisions, entropyWeight, dropout)
+}
+
+// gradients is Gradients, computed on that very device.
+func (p *Policy) gradients(on *graph.Device, decisions []Decision, entropyWeight float64, dropout *rand.Rand) (o Outcome, used []*graph.Parameter, err error) {
 	for _, decision := range decisions {
 		if err := decision.validate(); err != nil {
 			return o, nil, err
@@ -79,7 +89,7 @@ func (p *Policy) Gradients(d *graph.Device, decisions []Decision, entropyWeight 
 	if err != nil {
 		return o, nil, err
 	}
-	if err := graph.NewMachine(d.Processor(), g).RunAll(); err != nil {
+	if err := graph.NewMachine(on, g).RunAll(); err != nil {
 		return o, nil, err
 	}
 	o.Loss = float64(loss[0])

@@ -59,7 +59,8 @@ func TestGolden(t *testing.T) {
 	checkGolden(t, dev)
 }
 
-// TestGoldenOnCard has the processor compute in between what cards have no kernels for.
+// TestGoldenOnCard has a card compute what package policy itself leaves to the processor; that computes in between what cards
+// have no kernels for.
 func TestGoldenOnCard(t *testing.T) {
 	dev := graph.NewCard(gputest.Open(t), 2)
 	defer dev.Close()
@@ -77,7 +78,7 @@ func checkGolden(t *testing.T, dev *graph.Device) {
 			t.Run(file+"/"+name, func(t *testing.T) {
 				p, decision := fromGolden(t, f), goldenDecision(f, name)
 				f.Check(t, name+"/adjacency", decision.Cell.Adjacency(), 0)
-				distribution, err := p.Distribution(dev, decision.Cell)
+				distribution, err := p.distribution(dev, decision.Cell)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -90,7 +91,7 @@ func checkGolden(t *testing.T, dev *graph.Device) {
 				f.Check(t, name+"/prob", probabilities, golden.Policy)
 				f.Check(t, name+"/logits", p.goldenLogits(t, dev, decision.Cell), golden.Policy)
 				advantage := f.Get(name + "/reward").Values[0]
-				outcome, used, err := p.Gradients(dev, []Decision{decision.with(advantage)}, entropyWeight, nil)
+				outcome, used, err := p.gradients(dev, []Decision{decision.with(advantage)}, entropyWeight, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
