@@ -32,6 +32,9 @@ func (m Memory) IsNil() bool { return m.buffer == nil && m.host == nil }
 // Len returns how many numbers there is room for.
 func (m Memory) Len() int { return m.size }
 
+// Imagined returns memory that nobody has, for plans.
+func Imagined(n int) Memory { return Memory{buffer: &buffer{size: n}, size: n} }
+
 // Slice returns the numbers from number from on up to number to.
 func (m Memory) Slice(from, to int) Memory {
 	if from < 0 || to < from || to > m.size {
@@ -150,14 +153,30 @@ func (d *Device) shrink(most int) {
 	}
 }
 
+// Exhausted is the error of memory that was not to be had. All sizes are in bytes.
+type Exhausted struct {
+	Device            string
+	Asked, Used, Free int // Free is what the driver says, or else what there would be if nobody else used the device
+	Err               error
+}
+
+func (e *Exhausted) Error() string {
+	return fmt.Sprintf("%s: %s could not be had, %s are in use, %s are free: %v",
+		e.Device, mebibytes(e.Asked), mebibytes(e.Used), mebibytes(e.Free), e.Err)
+}
+
+func (e *Exhausted) Unwrap() error { return e.Err }
+
 // exhausted says that n numbers were not to be had.
 func (d *Device) exhausted(n int, err error) error {
-	free := ""
-	if bytes := d.driver.available(); bytes >= 0 {
-		free = fmt.Sprintf(", %s are free", mebibytes(bytes))
+	e := &Exhausted{fmt.Sprintf("%s (%s)", d.info.ID(), d.info.Name), 4 * n, 4 * d.pool.used, d.driver.available(), err}
+	if e.Free < 0 {
+		e.Free = max(0, d.info.Memory-e.Used)
 	}
-	return fmt.Errorf("%s (%s): %s could not be had, %s are in use%s: use a smaller batch: %w",
-		d.info.ID(), d.info.Name, mebibytes(4*n), mebibytes(4*d.pool.used), free, err)
+	return e
 }
+
+// Used returns how many bytes are in use.
+func (d *Device) Used() int { return 4 * d.pool.used }
 
 func mebibytes(n int) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

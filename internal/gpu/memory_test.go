@@ -1,7 +1,6 @@
 package gpu
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -39,29 +38,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// small is a driver with so many bytes of memory, and nothing else.
-type small struct {
-	driver
-	free  int
-	sizes map[handle]int
-}
-
-func (s *small) allocate(bytes int) (handle, error) {
-	if bytes > s.free {
-		return 0, errors.New("out of memory")
-	}
-	s.free -= bytes
-	h := handle(len(s.sizes) + 1)
-	s.sizes[h] = bytes
-	return h, nil
-}
-
-func (s *small) release(h handle) { s.free += s.sizes[h] }
-
-func (s *small) available() int { return s.free }
-
 func TestOutOfMemory(t *testing.T) {
-	d := newDevice(Info{Kind: CUDA, Name: "Small"}, &small{free: 8 << 20, sizes: map[handle]int{}})
+	d := Simulated(Info{Kind: CUDA, Name: "Small"}, 8<<20, 0)
 	take := func(n int) Memory {
 		m, err := d.Allocate(n)
 		if err != nil {
@@ -75,7 +53,7 @@ func TestOutOfMemory(t *testing.T) {
 	d.Free(first)
 	all := take(1<<21 - 1) // there is room once all idle memory was given up
 	_, err := d.Allocate(1 << 19)
-	want := "cuda:0 (Small): 2.0 MiB could not be had, 8.0 MiB are in use, 0.0 MiB are free: use a smaller batch: out of memory"
+	want := "cuda:0 (Small): 2.0 MiB could not be had, 8.0 MiB are in use, 0.0 MiB are free: out of memory"
 	if err == nil || err.Error() != want {
 		t.Errorf("out of memory: %v", err)
 	}

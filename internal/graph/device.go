@@ -16,6 +16,7 @@ type Device struct {
 	card    *gpu.Device // nil of the processor
 	host    *Device     // of a card: its threads
 
+	failure  error // of the card, if there is more to say of it than the card does
 	holdings []*holding
 	pictures map[Pictures]pictures // data sets that are in the card's memory
 

@@ -44,7 +44,7 @@ func (d *Device) Hold(parameters []*Parameter) error {
 	h.data, h.gradients = d.kernels.Take(h.size), d.kernels.Take(h.size)
 	d.kernels.Write(h.data, all)
 	d.holdings = append(d.holdings, h)
-	return d.kernels.Err()
+	return d.Err()
 }
 
 // Release fetches all parameters that the device holds and holds them no more.
@@ -174,7 +174,7 @@ func (h *holding) stepAdam(a *Adam, parameters []*Parameter) error {
 func (h *holding) done() error {
 	h.device.kernels.Free(h.factor)
 	h.factor = Memory{}
-	return h.device.kernels.Err()
+	return h.device.Err()
 }
 
 // clip has the next step multiply gradients so that the norm of all together is at most limit.

@@ -23,6 +23,7 @@ type Machine struct {
 	given, kept []lent // what the caller lends to be read, and to be written
 	held        []home // what lies where the card keeps parameters and their gradients
 	placed      []image
+	images      int // of a batch; 0 if that isn't known
 	finally     []func()
 
 	in, out []Memory // arguments, for reuse
@@ -105,9 +106,13 @@ func (m *Machine) lend(g *Graph, n *Node) {
 		m.held = append(m.held, home{id, gradient.held.gradients.Slice(gradient.at, gradient.at+len(gradient.Data))})
 	case images:
 		m.placed = append(m.placed, image{id, placed})
+		m.images = placed.shape[0]
 	case p != nil:
 		m.given = append(m.given, lent{id, p.Data})
 	case input != nil:
+		if shape := n.Shape(); len(shape) == 4 {
+			m.images = shape[0]
+		}
 		m.given = append(m.given, lent{id, input})
 	case constant: // from which Grad starts
 		m.given = append(m.given, lent{id, []float32{float32(*one)}})
@@ -165,6 +170,7 @@ func (m *Machine) RunAll() error { return m.Start()() }
 // Start begins to compute the kept nodes, and returns what waits for them. On a card, more may be begun before that is called.
 // The machine must not be started again before.
 func (m *Machine) Start() (wait func() error) {
+	before := m.device.used()
 	given, kept := m.take(m.given), m.take(m.kept)
 	for _, h := range m.held {
 		m.place(h.id, h.data)
@@ -175,19 +181,12 @@ func (m *Machine) Start() (wait func() error) {
 		m.place(i.id, images[len(images)-1])
 	}
 	m.send(given)
-	for i := range m.bases {
-		m.bases[i] = -1
-	}
-	for _, s := range m.steps {
-		for _, id := range s.in {
-			m.values[id].readers++
-		}
-	}
-	for i := range m.steps {
-		m.run(&m.steps[i])
-	}
+	m.runSteps()
 	for _, used := range append(images, given) {
 		m.device.kernels.Free(used)
+	}
+	if m.device.kernels.Err() != nil {
+		m.explain(before)
 	}
 	return func() error {
 		err := m.receive(kept)
@@ -199,6 +198,21 @@ func (m *Machine) Start() (wait func() error) {
 			do()
 		}
 		return nil
+	}
+}
+
+// runSteps has all work done, once everything lent is in place.
+func (m *Machine) runSteps() {
+	for i := range m.bases {
+		m.bases[i] = -1
+	}
+	for _, s := range m.steps {
+		for _, id := range s.in {
+			m.values[id].readers++
+		}
+	}
+	for i := range m.steps {
+		m.run(&m.steps[i])
 	}
 }
 

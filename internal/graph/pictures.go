@@ -16,6 +16,14 @@ type Pictures interface {
 // pictures is where a card has a data set.
 type pictures struct{ bytes, levels Memory }
 
+// used returns how many bytes of a card are in use.
+func (d *Device) used() int {
+	if d.card == nil {
+		return 0
+	}
+	return d.card.Used()
+}
+
 // CanHold tells whether the device makes batches of a data set that it holds, as Graph.Placed needs it.
 func (d *Device) CanHold() bool { return d.card != nil }
 

@@ -48,7 +48,7 @@ func (m *Machine) receive(piece Memory) error {
 	}
 	packed := make([]float32, piece.Len())
 	if err := m.device.kernels.Read(packed, piece); err != nil {
-		return err
+		return m.device.Err()
 	}
 	for _, l := range m.kept {
 		copy(l.data, packed)

@@ -44,6 +44,9 @@ func (k Kernel) run(m *Machine, s *step) {
 		k(m.device, hosts(in), hosts(out))
 		return
 	}
+	if _, ok := m.device.kernels.(*counter); ok {
+		return
+	}
 	inputs, results := make([][]float32, len(in)), make([][]float32, len(out))
 	for i, data := range in {
 		inputs[i] = make([]float32, data.Len())

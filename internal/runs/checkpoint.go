@@ -113,6 +113,19 @@ func Resume(folder *runfolder.Folder) (path string, lost bool) {
 	return "", false
 }
 
+// Broken says where a run can go on that ended with err because its device computes no more: one that was lost, or whose memory
+// is used up. Other errors stay as they are.
+func Broken(err error, d *graph.Device, folder *runfolder.Folder) error {
+	if err == nil || d.Err() == nil {
+		return err
+	}
+	path, _ := Resume(folder)
+	if path == "" {
+		return fmt.Errorf("%w: the run has no checkpoint yet, begin it anew", err)
+	}
+	return fmt.Errorf("%w: the last checkpoint is %s, --resume %s goes on from it", err, path, folder.Path())
+}
+
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)

@@ -117,6 +117,7 @@ func (s *Search) Run(ctx context.Context) (err error) {
 		if failed := s.Device.Release(); err == nil {
 			err = failed
 		}
+		err = runs.Broken(err, s.Device, s.folder)
 	}()
 	for s.state.Position.Epoch < s.options.Epochs {
 		if err := s.runPhase(ctx); err != nil {

@@ -210,6 +210,35 @@ func TestOnCard(t *testing.T) {
 	}
 }
 
+// TestLostCard loses the card amid a search: before there is a checkpoint, and after that.
+func TestLostCard(t *testing.T) {
+	s := newSetting(supernet.LooseEnd)
+	s.options.Epochs = 1
+	complete := s.complete(t)
+	s.options.Epochs = 2
+	for name, want := range map[string]string{
+		filepath.Join(t.TempDir(), "new"): "the device is lost: the run has no checkpoint yet",
+		complete:                          "the device is lost: the last checkpoint is " + filepath.Join(complete, runfolder.LatestName) + ", --resume " + complete,
+	} {
+		r := s.resources(t, &watcher{})
+		r.Device = graph.NewCard(gputest.Simulated(1<<28, 300), 1)
+		t.Cleanup(r.Device.Close)
+		search, err := Start(name, s.options, r)
+		if name == complete {
+			search, err = Resume(name, 2, r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := search.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+		if err := search.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestStoppedOnCard stops a search on a card amid both phases, where it has steps under way, and goes on there.
 func TestStoppedOnCard(t *testing.T) {
 	s := newSetting(supernet.LooseEnd)

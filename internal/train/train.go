@@ -101,6 +101,7 @@ func (t *Training) Run(ctx context.Context) (err error) {
 		if failed := t.Device.Release(); err == nil {
 			err = failed
 		}
+		err = runs.Broken(err, t.Device, t.folder)
 	}()
 	for t.state.Position.Epoch < t.options.Epochs {
 		if err := t.runEpoch(ctx); err != nil {

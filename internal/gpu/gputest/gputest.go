@@ -13,6 +13,12 @@ import (
 // OpenCL.
 const Variable = "NAT_TEST_DEVICE"
 
+// Simulated returns a device that computes nothing, has so many bytes of memory, and is lost after so many launches of kernels,
+// if that isn't 0.
+func Simulated(memory, launches int) *gpu.Device {
+	return gpu.Simulated(gpu.Info{Kind: gpu.CUDA, Name: "Simulated", Memory: memory}, memory, launches)
+}
+
 // Open opens the device of the tests: the caller closes it. Where none is named and there is none of OpenCL, the test is
 // skipped.
 func Open(t testing.TB) *gpu.Device {
