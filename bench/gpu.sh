@@ -62,7 +62,7 @@ pack_binaries() {
 	rm -rf ".gpu/$name"
 	mkdir -p ".gpu/$name"
 	# All Go programs have much in common, which one window that spans them finds.
-	tar -c -C "$folder" . | xz -T1 --lzma2=preset=4,dict=256MiB >".gpu/$name/archive.tar.xz"
+	tar -c -C "$folder" . | xz -T1 --lzma2=preset=3,dict=256MiB >".gpu/$name/archive.tar.xz"
 	rm -rf "$folder"
 }
 
@@ -108,7 +108,7 @@ data() {
 		[ ! -e "$p" ] || cp "$p" "$p.of" "$kept/data/"
 	done
 	[ -e "$kept/cifar/data_batch_1.bin" ] && { say "all images are there"; return; }
-	count=$(cat "$kept"/data/part-?.of 2>/dev/null | head -1)
+	count=$(sort -u "$kept"/data/part-?.of 2>/dev/null || true)
 	[ -n "$count" ] || fail "there is no part of CIFAR-10 in .gpu/data"
 	if [ "$(ls "$kept"/data/part-? | wc -l)" -lt "$count" ]; then
 		say "parts of $count so far: $(cd "$kept/data" && echo part-?)"
