@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Times `nat bench` and torch_step.py in alternation and prints the medians and their ratios: make bench.
 
-    python3 bench/compare.py [--rounds 3] [--threads 2] [--python python3] [--network] [--batch N] [--device cuda:0]
+    python3 bench/compare.py [--rounds 3] [--threads 2] [--python python3]... [--kernels avx512]... [--network] [--batch N]
+                             [--device cuda:0]
 
 With --network, a step of training DARTS from scratch is timed instead (torch_network.py), with batches of 96 images if not of
---batch. The machine must be quiet: anything else that runs halves both. --python names an interpreter that has torch. --device
-names a graphics card for both; --nat a program that was built before; --results a file for all that was measured, as JSON.
+--batch. The machine must be quiet: anything else that runs halves both. --python names an interpreter that has torch, and
+--kernels a set of kernels of nat; of each there may be several, which take turns. --device names a graphics card for both; --nat
+a program that was built before; --results a file for all that was measured, as JSON.
 """
 import argparse
 import json
@@ -26,7 +28,8 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--threads", type=int, default=os.cpu_count())
-    p.add_argument("--python", default=sys.executable)
+    p.add_argument("--python", action="append")
+    p.add_argument("--kernels", action="append")
     p.add_argument("--network", action="store_true")
     p.add_argument("--batch", type=int)
     for name in ("channels", "layers", "repeat"):
@@ -37,8 +40,12 @@ def main():
     a = p.parse_args()
     if a.network and a.device != "cpu":
         p.error("--network is timed on the processor")
-    if subprocess.run([a.python, "-c", "import torch"], stderr=subprocess.DEVNULL).returncode:
-        sys.exit(f"{a.python} has no torch: name an interpreter that has it as --python, or run nat bench alone")
+    peers = {}
+    for python in a.python or [sys.executable]:
+        torch = subprocess.run([python, "-c", "import torch; print(torch.__version__)"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        if torch.returncode:
+            sys.exit(f"{python} has no torch: name an interpreter that has it as --python, or run nat bench alone")
+        peers["torch " + torch.stdout.decode().strip()] = python
     with tempfile.TemporaryDirectory() as folder:
         nat = a.nat or os.path.join(folder, "nat")
         if not a.nat:
@@ -47,14 +54,14 @@ def main():
         for name in ("batch", "channels", "layers", "repeat"):
             if value := getattr(a, name):
                 sizes += ["--" + name, str(value)]
-        commands = {"nat": [nat, "bench", "--json", "--device", a.device, *sizes],
-                    "torch": [a.python, os.path.join(HERE, "torch_step.py"), "--device", a.device.split(":")[0], *sizes]}
-        steps = ["w", "theta"]
+        steps, ours, theirs = ["w", "theta"], ["--device", a.device, *sizes], ["torch_step.py", "--device", a.device.split(":")[0], *sizes]
         if a.network:
-            steps = [""]
             of = ["--batch", str(a.batch or 96), "--repeat", "2", "--threads", str(a.threads)]
-            commands = {"nat": [nat, "bench", "--network", "--json", *of],
-                        "torch": [a.python, os.path.join(HERE, "torch_network.py"), "time", *of]}
+            steps, ours, theirs = [""], ["--network", *of], ["torch_network.py", "time", *of]
+        sets = {f"nat {kernels}": ["--kernels", kernels] for kernels in a.kernels} if a.kernels else {"nat": []}
+        commands = {name: [nat, "bench", "--json", *ours, *flags] for name, flags in sets.items()}
+        for name, python in peers.items():
+            commands[name] = [python, os.path.join(HERE, theirs[0]), *theirs[1:]]
         seconds = {step: (step + "_step_s").lstrip("_") for step in steps}
         results = {name: [] for name in commands}
         for i in range(a.rounds):
@@ -66,8 +73,11 @@ def main():
         with open(a.results, "w") as f:
             json.dump(results, f, indent=1)
     for step, key in seconds.items():
-        nat, peer = (statistics.median(r[key] for r in results[name]) for name in ("nat", "torch"))
-        print(f"{step or 'network'}: nat {nat:.3f} s, torch {results['torch'][0]['torch']} {peer:.3f} s: {peer / nat:.2f} times as fast")
+        median = {name: statistics.median(r[key] for r in results[name]) for name in results}
+        for nat in sets:
+            for peer in peers:
+                print(f"{step or 'network'}: {nat} {median[nat]:.3f} s, {peer} {median[peer]:.3f} s: "
+                      f"{median[peer] / median[nat]:.2f} times as fast")
 
 
 main()
