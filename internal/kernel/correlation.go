@@ -10,6 +10,8 @@ const (
 	slotHeldX             // images of views that are read several times
 	slotHeldDy
 	slotBetween    // images between a depthwise and a pointwise convolution
+	slotFull       // what has a stride, at full size
+	slotUnwanted   // a gradient that nobody wants
 	slotAcross     // of a pool: the windows' results within each row
 	slotWinners    // of a pool: which tap each window's maximum is at, or which pixel of each row
 	slotWinnerRows // and in which row it is

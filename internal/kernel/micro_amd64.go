@@ -600,6 +600,86 @@ func routeAVX2(y *float32, n int, dy *float32, winners *float32, terms *int, tap
 // multiplyAddAVX2 multiplies and adds as many vectors as independent registers hold, rounds times.
 func multiplyAddAVX2(rounds int)
 
+// depthwise3By1AVX512 computes a depthwise convolution of channels that follow one another: planes of rows × cols pixels, windows of 3×3 pixels that are 1 apart.
+//
+//go:noescape
+func depthwise3By1AVX512(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseGradient3By1AVX512 computes the gradients of a depthwise convolution: planes of rows × cols pixels, windows of 3×3 pixels that are 1 apart.
+//
+//go:noescape
+func depthwiseGradient3By1AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwise3By2AVX512 computes a depthwise convolution of channels that follow one another: planes of rows × cols pixels, windows of 3×3 pixels that are 2 apart.
+//
+//go:noescape
+func depthwise3By2AVX512(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseGradient3By2AVX512 computes the gradients of a depthwise convolution: planes of rows × cols pixels, windows of 3×3 pixels that are 2 apart.
+//
+//go:noescape
+func depthwiseGradient3By2AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwise5By1AVX512 computes a depthwise convolution of channels that follow one another: planes of rows × cols pixels, windows of 5×5 pixels that are 1 apart.
+//
+//go:noescape
+func depthwise5By1AVX512(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseGradient5By1AVX512 computes the gradients of a depthwise convolution: planes of rows × cols pixels, windows of 5×5 pixels that are 1 apart.
+//
+//go:noescape
+func depthwiseGradient5By1AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwise5By2AVX512 computes a depthwise convolution of channels that follow one another: planes of rows × cols pixels, windows of 5×5 pixels that are 2 apart.
+//
+//go:noescape
+func depthwise5By2AVX512(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseGradient5By2AVX512 computes the gradients of a depthwise convolution: planes of rows × cols pixels, windows of 5×5 pixels that are 2 apart.
+//
+//go:noescape
+func depthwiseGradient5By2AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwiseSmall3By1AVX512 computes a depthwise convolution of channels that follow one another: planes of 8×8 pixels, windows of 3×3 pixels that are 1 apart.
+//
+//go:noescape
+func depthwiseSmall3By1AVX512(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseGradientSmall3By1AVX512 computes the gradients of a depthwise convolution: planes of 8×8 pixels, windows of 3×3 pixels that are 1 apart.
+//
+//go:noescape
+func depthwiseGradientSmall3By1AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwiseSmall3By2AVX512 computes a depthwise convolution of channels that follow one another: planes of 8×8 pixels, windows of 3×3 pixels that are 2 apart.
+//
+//go:noescape
+func depthwiseSmall3By2AVX512(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseGradientSmall3By2AVX512 computes the gradients of a depthwise convolution: planes of 8×8 pixels, windows of 3×3 pixels that are 2 apart.
+//
+//go:noescape
+func depthwiseGradientSmall3By2AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwiseSmall5By1AVX512 computes a depthwise convolution of channels that follow one another: planes of 8×8 pixels, windows of 5×5 pixels that are 1 apart.
+//
+//go:noescape
+func depthwiseSmall5By1AVX512(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseGradientSmall5By1AVX512 computes the gradients of a depthwise convolution: planes of 8×8 pixels, windows of 5×5 pixels that are 1 apart.
+//
+//go:noescape
+func depthwiseGradientSmall5By1AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwiseSmall5By2AVX512 computes a depthwise convolution of channels that follow one another: planes of 8×8 pixels, windows of 5×5 pixels that are 2 apart.
+//
+//go:noescape
+func depthwiseSmall5By2AVX512(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseGradientSmall5By2AVX512 computes the gradients of a depthwise convolution: planes of 8×8 pixels, windows of 5×5 pixels that are 2 apart.
+//
+//go:noescape
+func depthwiseGradientSmall5By2AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
+
 // window3By1AVX512 computes sums over windows of 3×3 pixels, 1 apart.
 //
 //go:noescape

@@ -12,6 +12,11 @@ func separableCases() (cases []Conv) {
 		square(3, 7, 7, 9, 3, 1, 1, true), square(2, 6, 6, 8, 5, 2, 1, true), square(9, 5, 5, 12, 5, 2, 2, true),
 		square(70, 5, 5, 8, 3, 1, 2, true), square(33, 20, 20, 4, 5, 1, 1, true), square(1, 3, 3, 5, 3, 1, 1, true),
 		square(5, 23, 23, 11, 3, 2, 1, true), square(2, 13, 13, 32, 3, 1, 1, true),
+		square(19, 4, 4, 8, 3, 1, 1, true), square(3, 8, 8, 8, 5, 1, 1, true), square(34, 3, 3, 8, 5, 1, 2, true),
+		square(3, 4, 4, 16, 3, 1, 1, true), square(3, 5, 5, 16, 5, 1, 1, true), square(3, 4, 4, 16, 3, 1, 2, true),
+		square(3, 4, 4, 16, 5, 1, 2, true), square(2, 3, 3, 32, 5, 1, 1, true), square(2, 3, 3, 48, 3, 1, 2, true),
+		square(2, 3, 3, 32, 5, 1, 2, true), square(4, 8, 8, 16, 5, 2, 1, true), square(4, 4, 4, 32, 3, 2, 1, true),
+		square(4, 4, 4, 16, 5, 2, 2, true), square(2, 4, 4, 16, 3, 2, 2, true),
 	} {
 		cases = append(cases, c)
 		c.ReLU = true

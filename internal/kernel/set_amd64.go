@@ -49,9 +49,10 @@ func assembly() (found []set) {
 			maxima: maxima{
 				largest: overTerms(largestAVX512), winners: overTerms(winnersAVX512), route: routeBy(routeAVX512),
 			},
-			padLoops:    padLoops{pad: padAVX512, lanes: [2]int{16, 8}},
-			windowLoops: windowLoops{sumWindows: windowsAVX512.sum, windowGradient: windowsAVX512.gradient},
-			rows:        12, pixels: 64, tile: 32, long: 1 << 14, accumulate: accumulateAVX512, weightAt: inTurn,
+			padLoops:       padLoops{pad: padAVX512, lanes: [2]int{16, 8}},
+			windowLoops:    windowLoops{sumWindows: windowsAVX512.sum, windowGradient: windowsAVX512.gradient},
+			depthwiseLoops: depthwiseAVX512,
+			rows:           12, pixels: 64, tile: 32, long: 1 << 14, accumulate: accumulateAVX512, weightAt: inTurn,
 			mixRows: 20, mix: (mixKernels{
 				{mix4AVX512, mix4ScaledAVX512, mix4CombinedAVX512},
 				{mix8AVX512, mix8ScaledAVX512, mix8CombinedAVX512},

@@ -111,13 +111,21 @@ func (in *input) held(s *Scratch, set *set, slot, n, count int) input {
 	if in.direct() {
 		return in.from(n)
 	}
+	return in.values(s, set, slot, n, count)
+}
+
+// values returns count images from number n on as they are read: in scratch memory, unless that is what is in memory.
+func (in *input) values(s *Scratch, set *set, slot, n, count int) input {
+	if in.asIs() {
+		return in.from(n)
+	}
 	size := in.count * in.pixels
-	h := input{View: Plain(s.Floats(slot, count*size), in.count, in.pixels), channels: in.channels}
+	v := input{View: Plain(s.Floats(slot, count*size), in.count, in.pixels), channels: in.channels}
 	for i := range count {
 		image := in.image(n + i)
-		image.readAll(set, h.Data[i*size:][:size])
+		image.readAll(set, v.Data[i*size:][:size])
 	}
-	return h
+	return v
 }
 
 // source is an image of a view. The zero source is none.

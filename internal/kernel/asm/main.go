@@ -55,6 +55,7 @@ func main() {
 		t.peak()
 	}
 	if !*winograd {
+		avx512.depthwises()
 		avx512.windows()
 		avx512Half.windows()
 		avx512.pads()
