@@ -19062,7 +19062,7 @@ rows:
 	RET
 
 // func depthwiseGradient3By1AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·depthwiseGradient3By1AVX512(SB), NOSPLIT, $0-112
 	MOVQ k+88(FP), AX
 	MOVQ cols+80(FP), CX
@@ -19181,6 +19181,7 @@ rows:
 	VMOVUPS.Z     (R12), K4, Z21
 	VADDPS        Z18, Z21, K5, Z21
 	VMOVUPS       Z21, (R12)
+	PREFETCHT0    4096(R12)
 	VMOVAPS       Z19, Z18
 	VMOVAPS       Z20, Z19
 	VXORPS        X20, X20, X20
@@ -19212,6 +19213,7 @@ last_rows:
 	VMOVUPS.Z     (R9), K4, Z21
 	VADDPS        Z18, Z21, K1, Z21
 	VMOVUPS       Z21, (R9)
+	PREFETCHT0    4096(R9)
 	VMOVAPS       Z19, Z18
 	VMOVAPS       Z20, Z19
 	VXORPS        X20, X20, X20
@@ -19223,6 +19225,7 @@ last_rows:
 	VMOVUPS.Z     (R9), K4, Z21
 	VADDPS        Z18, Z21, K1, Z21
 	VMOVUPS       Z21, (R9)
+	PREFETCHT0    4096(R9)
 	VMOVAPS       Z19, Z18
 	VMOVAPS       Z20, Z19
 	VXORPS        X20, X20, X20
@@ -19428,7 +19431,7 @@ rows:
 	RET
 
 // func depthwiseGradient3By2AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·depthwiseGradient3By2AVX512(SB), NOSPLIT, $0-112
 	MOVQ k+88(FP), AX
 	MOVQ cols+80(FP), CX
@@ -19551,6 +19554,7 @@ rows:
 	VMOVUPS.Z     (R13), K4, Z21
 	VADDPS        Z18, Z21, K5, Z21
 	VMOVUPS       Z21, (R13)
+	PREFETCHT0    4096(R13)
 	VMOVAPS       Z19, Z18
 	VMOVAPS       Z20, Z19
 	VXORPS        X20, X20, X20
@@ -19582,6 +19586,7 @@ last_rows:
 	VMOVUPS.Z     (R10), K4, Z21
 	VADDPS        Z18, Z21, K1, Z21
 	VMOVUPS       Z21, (R10)
+	PREFETCHT0    4096(R10)
 	VMOVAPS       Z19, Z18
 	VMOVAPS       Z20, Z19
 	VXORPS        X20, X20, X20
@@ -19593,6 +19598,7 @@ last_rows:
 	VMOVUPS.Z     (R10), K4, Z21
 	VADDPS        Z18, Z21, K1, Z21
 	VMOVUPS       Z21, (R10)
+	PREFETCHT0    4096(R10)
 	VMOVAPS       Z19, Z18
 	VMOVAPS       Z20, Z19
 	VXORPS        X20, X20, X20
@@ -19897,7 +19903,7 @@ rows:
 	RET
 
 // func depthwiseGradient5By1AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·depthwiseGradient5By1AVX512(SB), NOSPLIT, $0-112
 	MOVQ k+88(FP), AX
 	MOVQ cols+80(FP), CX
@@ -20144,6 +20150,7 @@ rows:
 	VMOVUPS.Z        (R13), K6, Z30
 	VADDPS           Z25, Z30, K7, Z30
 	VMOVUPS          Z30, (R13)
+	PREFETCHT0       4096(R13)
 	VMOVAPS          Z26, Z25
 	VMOVAPS          Z27, Z26
 	VMOVAPS          Z28, Z27
@@ -20207,6 +20214,7 @@ last_rows:
 	VMOVUPS.Z        (R10), K6, Z30
 	VADDPS           Z25, Z30, K7, Z30
 	VMOVUPS          Z30, (R10)
+	PREFETCHT0       4096(R10)
 	VMOVAPS          Z26, Z25
 	VMOVAPS          Z27, Z26
 	VMOVAPS          Z28, Z27
@@ -20256,6 +20264,7 @@ last_rows:
 	VMOVUPS.Z        (R9), K6, Z30
 	VADDPS           Z25, Z30, K1, Z30
 	VMOVUPS          Z30, (R9)
+	PREFETCHT0       4096(R9)
 	VMOVAPS          Z26, Z25
 	VMOVAPS          Z27, Z26
 	VMOVAPS          Z28, Z27
@@ -20269,6 +20278,7 @@ last_rows:
 	VMOVUPS.Z        (R9), K6, Z30
 	VADDPS           Z25, Z30, K1, Z30
 	VMOVUPS          Z30, (R9)
+	PREFETCHT0       4096(R9)
 	VMOVAPS          Z26, Z25
 	VMOVAPS          Z27, Z26
 	VMOVAPS          Z28, Z27
@@ -20282,6 +20292,7 @@ last_rows:
 	VMOVUPS.Z        (R9), K6, Z30
 	VADDPS           Z25, Z30, K1, Z30
 	VMOVUPS          Z30, (R9)
+	PREFETCHT0       4096(R9)
 	VMOVAPS          Z26, Z25
 	VMOVAPS          Z27, Z26
 	VMOVAPS          Z28, Z27
@@ -20700,7 +20711,7 @@ rows:
 	RET
 
 // func depthwiseGradient5By2AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·depthwiseGradient5By2AVX512(SB), NOSPLIT, $0-112
 	MOVQ k+88(FP), AX
 	MOVQ cols+80(FP), CX
@@ -20951,6 +20962,7 @@ rows:
 	VMOVUPS.Z        (R14), K6, Z30
 	VADDPS           Z25, Z30, K7, Z30
 	VMOVUPS          Z30, (R14)
+	PREFETCHT0       4096(R14)
 	VMOVAPS          Z26, Z25
 	VMOVAPS          Z27, Z26
 	VMOVAPS          Z28, Z27
@@ -21014,6 +21026,7 @@ last_rows:
 	VMOVUPS.Z        (R11), K6, Z30
 	VADDPS           Z25, Z30, K7, Z30
 	VMOVUPS          Z30, (R11)
+	PREFETCHT0       4096(R11)
 	VMOVAPS          Z26, Z25
 	VMOVAPS          Z27, Z26
 	VMOVAPS          Z28, Z27
@@ -21063,6 +21076,7 @@ last_rows:
 	VMOVUPS.Z        (R10), K6, Z30
 	VADDPS           Z25, Z30, K1, Z30
 	VMOVUPS          Z30, (R10)
+	PREFETCHT0       4096(R10)
 	VMOVAPS          Z26, Z25
 	VMOVAPS          Z27, Z26
 	VMOVAPS          Z28, Z27
@@ -21076,6 +21090,7 @@ last_rows:
 	VMOVUPS.Z        (R10), K6, Z30
 	VADDPS           Z25, Z30, K1, Z30
 	VMOVUPS          Z30, (R10)
+	PREFETCHT0       4096(R10)
 	VMOVAPS          Z26, Z25
 	VMOVAPS          Z27, Z26
 	VMOVAPS          Z28, Z27
@@ -21089,6 +21104,7 @@ last_rows:
 	VMOVUPS.Z        (R10), K6, Z30
 	VADDPS           Z25, Z30, K1, Z30
 	VMOVUPS          Z30, (R10)
+	PREFETCHT0       4096(R10)
 	VMOVAPS          Z26, Z25
 	VMOVAPS          Z27, Z26
 	VMOVAPS          Z28, Z27

@@ -294,6 +294,9 @@ func (d *depthwise) putGradient(sum vector, x, dx Mem, by, add reg.OpmaskVirtual
 	VMOVUPS_Z(dx, add, v)
 	VADDPS(sum, v, counts, v)
 	VMOVUPS(v, dx)
+	if !d.small { // as far on as another channel or two
+		PREFETCHT0(dx.Offset(4096))
+	}
 }
 
 // nothing is where a zero is.
