@@ -5,8 +5,9 @@ package kernel
 // computed at full size all the same, and a gradient by it is one with zeros between: that is faster than picking out pixels.
 type planes struct{ size, dilation, stride, rows, cols int }
 
-// depthwiseLoops are the inner loops over planes.
+// depthwiseLoops are the inner loops over planes whose rows are whole vectors of so many lanes, or over 8×8 pixels.
 type depthwiseLoops struct {
+	planeLanes int
 	// depthwise computes count channels of y, at full size, from x and the weights k.
 	depthwise func(y, x, k []float32, count int, v planes)
 	// depthwiseGradient computes the gradients by x and by the weights.
@@ -23,11 +24,8 @@ type depthwiseGradients struct {
 	by, add                     bool      // dx is 0 where x isn't positive, and is added to
 }
 
-// What the assembly can do: planes of 8×8 pixels, and such with rows of whole vectors.
-const (
-	smallPlane = 8
-	planeCols  = 16
-)
+// smallPlane is how many rows and columns the planes have for which sets with longer vectors have kernels, too.
+const smallPlane = 8
 
 // planes returns the convolution as one of planes, and whether the set has kernels for it.
 func (c *Conv) planes(set *set) (v planes, ok bool) {
@@ -36,16 +34,15 @@ func (c *Conv) planes(set *set) (v planes, ok bool) {
 	known := (v.size == 3 || v.size == 5) && v.dilation <= 2 && v.stride <= 2
 	reach := v.size / 2 * v.dilation
 	centred := c.PadH == reach && c.OH*v.stride == c.H && c.OW*v.stride == c.W
+	if set.depthwise == nil || !c.Depthwise || !square || !known || !centred {
+		return v, false
+	}
 	small := c.H == smallPlane && c.W == smallPlane
-	whole := c.W%planeCols == 0 && c.H%v.dilation == 0 && c.H >= 2*reach
-	return v, set.depthwise != nil && c.Depthwise && square && known && centred && (small || whole)
+	return v, small || c.W%set.planeLanes == 0 && c.H%v.dilation == 0 && c.H >= 2*reach
 }
 
 // pixels is how many a plane has.
 func (v *planes) pixels() int { return v.rows * v.cols }
-
-// small tells whether planes are of 8×8 pixels.
-func (v *planes) small() bool { return v.cols == smallPlane }
 
 // convolve computes count channels of the result.
 func (v *planes) convolve(s *Scratch, set *set, y, x, k []float32, count int) {

@@ -680,6 +680,66 @@ func depthwiseSmall5By2AVX512(y *float32, x *float32, channels int, rows int, co
 //go:noescape
 func depthwiseGradientSmall5By2AVX512(dx *float32, strideDx int, sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int, k *float32, by int, add int)
 
+// depthwise3By1AVX2 computes a depthwise convolution of channels that follow one another: planes of rows × cols pixels, windows of 3×3 pixels that are 1 apart.
+//
+//go:noescape
+func depthwise3By1AVX2(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseToX3By1AVX2 computes the gradient of a depthwise convolution by x: planes of rows × cols pixels, windows of 3×3 pixels that are 1 apart.
+//
+//go:noescape
+func depthwiseToX3By1AVX2(dx *float32, dy *float32, x *float32, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwiseToWeights3By1AVX2 adds up the gradient of a depthwise convolution by the weights: planes of rows × cols pixels, windows of 3×3 pixels that are 1 apart.
+//
+//go:noescape
+func depthwiseToWeights3By1AVX2(sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int)
+
+// depthwise3By2AVX2 computes a depthwise convolution of channels that follow one another: planes of rows × cols pixels, windows of 3×3 pixels that are 2 apart.
+//
+//go:noescape
+func depthwise3By2AVX2(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseToX3By2AVX2 computes the gradient of a depthwise convolution by x: planes of rows × cols pixels, windows of 3×3 pixels that are 2 apart.
+//
+//go:noescape
+func depthwiseToX3By2AVX2(dx *float32, dy *float32, x *float32, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwiseToWeights3By2AVX2 adds up the gradient of a depthwise convolution by the weights: planes of rows × cols pixels, windows of 3×3 pixels that are 2 apart.
+//
+//go:noescape
+func depthwiseToWeights3By2AVX2(sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int)
+
+// depthwise5By1AVX2 computes a depthwise convolution of channels that follow one another: planes of rows × cols pixels, windows of 5×5 pixels that are 1 apart.
+//
+//go:noescape
+func depthwise5By1AVX2(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseToX5By1AVX2 computes the gradient of a depthwise convolution by x: planes of rows × cols pixels, windows of 5×5 pixels that are 1 apart.
+//
+//go:noescape
+func depthwiseToX5By1AVX2(dx *float32, dy *float32, x *float32, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwiseToWeights5By1AVX2 adds up the gradient of a depthwise convolution by the weights: planes of rows × cols pixels, windows of 5×5 pixels that are 1 apart.
+//
+//go:noescape
+func depthwiseToWeights5By1AVX2(sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int)
+
+// depthwise5By2AVX2 computes a depthwise convolution of channels that follow one another: planes of rows × cols pixels, windows of 5×5 pixels that are 2 apart.
+//
+//go:noescape
+func depthwise5By2AVX2(y *float32, x *float32, channels int, rows int, cols int, k *float32)
+
+// depthwiseToX5By2AVX2 computes the gradient of a depthwise convolution by x: planes of rows × cols pixels, windows of 5×5 pixels that are 2 apart.
+//
+//go:noescape
+func depthwiseToX5By2AVX2(dx *float32, dy *float32, x *float32, channels int, rows int, cols int, k *float32, by int, add int)
+
+// depthwiseToWeights5By2AVX2 adds up the gradient of a depthwise convolution by the weights: planes of rows × cols pixels, windows of 5×5 pixels that are 2 apart.
+//
+//go:noescape
+func depthwiseToWeights5By2AVX2(sums *float32, dy *float32, strideDy int, x *float32, strideX int, images int, channels int, rows int, cols int)
+
 // window3By1AVX512 computes sums over windows of 3×3 pixels, 1 apart.
 //
 //go:noescape

@@ -94,8 +94,9 @@ func assembly() (found []set) {
 			maxima: maxima{
 				largest: overTerms(largestAVX2), winners: overTerms(winnersAVX2), route: routeBy(routeAVX2),
 			},
-			padLoops: padLoops{pad: padAVX2, lanes: [2]int{8, 8}},
-			rows:     6, pixels: 64, tile: 16, long: 1 << 14, accumulate: accumulateAVX2, weightAt: inTurn,
+			depthwiseLoops: depthwiseAVX2,
+			padLoops:       padLoops{pad: padAVX2, lanes: [2]int{8, 8}},
+			rows:           6, pixels: 64, tile: 16, long: 1 << 14, accumulate: accumulateAVX2, weightAt: inTurn,
 			mixRows: 12, mix: (mixKernels{
 				{mix4AVX2, mix4ScaledAVX2, mix4CombinedAVX2},
 				{mix8AVX2, mix8ScaledAVX2, mix8CombinedAVX2},

@@ -16,19 +16,29 @@ type depthwise struct {
 	size, dilation int
 	small          bool
 	masks          []reg.OpmaskVirtual // of each column of the window
+	// Where there are no mask registers, all masks lie in memory: those of the columns, then by and add.
+	memory Mem
+	label  string // what the names of labels begin with
 }
 
 // smallSide is how many rows and columns a small plane has.
 const smallSide = 8
 
-// depthwises writes these kernels, whose vectors have 16 lanes.
+// depthwises writes these kernels: in AVX-512 both gradients at once, and kernels for small planes, whose rows are half vectors.
 func (t target) depthwises() {
 	for _, small := range []bool{false, true} {
 		for _, size := range []int{3, 5} {
 			for dilation := 1; dilation <= 2; dilation++ {
 				d := depthwise{target: t, size: size, dilation: dilation, small: small}
-				d.forward()
-				d.backward()
+				switch {
+				case t.opmasks():
+					d.forward()
+					d.backward()
+				case !small:
+					d.forward()
+					d.backwardToX()
+					d.backwardToWeights()
+				}
 			}
 		}
 	}
@@ -72,17 +82,13 @@ func (d *depthwise) forward() {
 		SUBQ(Imm(uint64(d.dilation)), rest)
 		IMULQ(address("cols"), rest)
 		SHLQ(Imm(2), rest)
-		d.makeMasks()
+		d.makeMasks(d.size)
 	}
 	Label("channel")
-	weights := d.several(d.size*d.size, func(i int) vector {
-		v := d.vector()
-		VBROADCASTSS(Mem{Base: k, Disp: 4 * i}, v)
-		return v
-	})
+	weights := d.weights(k, false)
 	if d.small {
 		sums := d.several(smallSide/2, func(int) vector { return d.zero() })
-		d.pairs(x, func(v vector, a, b, pair int) { VFMADD231PS(v, weights[a*d.size+b], sums[pair]) })
+		d.pairs(x, func(v vector, a, b, pair int) { weights.multiply(v, a*d.size+b, sums[pair]) })
 		for i, sum := range sums {
 			d.store(sum, Mem{Base: y, Disp: i * d.bytes}, nil)
 		}
@@ -90,31 +96,12 @@ func (d *depthwise) forward() {
 		ADDQ(I32(4*smallSide*smallSide), y)
 	} else {
 		d.columnsOf(func() {
-			sums := d.several(d.size, func(int) vector { return d.zero() })
-			in, out, rows := GP64(), GP64(), d.rowsLeft(d.reach())
-			MOVQ(x, in)
+			out := GP64()
 			MOVQ(y, out)
-			row := func() {
-				d.row(in, func(v vector, a, b int) { VFMADD231PS(v, weights[a*d.size+b], sums[d.size-1-a]) })
-				ADDQ(step, in)
-			}
-			put := func(i int) {
-				d.store(sums[i], Mem{Base: out}, nil)
+			d.down(x, step, weights, func(sum vector) {
+				d.store(sum, Mem{Base: out}, nil)
 				ADDQ(step, out)
-			}
-			for range d.reach() {
-				row()
-				d.rotate(sums)
-			}
-			Label("rows")
-			row()
-			put(0)
-			d.rotate(sums)
-			DECQ(rows)
-			JNZ(LabelRef("rows"))
-			for i := range d.reach() {
-				put(i)
-			}
+			})
 			ADDQ(I32(d.bytes), x)
 			ADDQ(I32(d.bytes), y)
 		})
@@ -126,6 +113,75 @@ func (d *depthwise) forward() {
 	JNZ(LabelRef("channel"))
 	VZEROUPPER()
 	RET()
+}
+
+// down computes a column of vectors of the result, row by row, each of which is given to put.
+func (d *depthwise) down(x, step reg.Register, weights *weights, put func(sum vector)) {
+	sums := d.several(d.size, func(int) vector { return d.zero() })
+	in, rows := GP64(), d.rowsLeft(d.reach())
+	MOVQ(x, in)
+	row := func() {
+		d.row(in, func(v vector, a, b int) { weights.multiply(v, a*d.size+b, sums[d.size-1-a]) })
+		ADDQ(step, in)
+	}
+	for range d.reach() {
+		row()
+		d.rotate(sums)
+	}
+	Label("rows")
+	row()
+	put(sums[0])
+	d.rotate(sums)
+	DECQ(rows)
+	JNZ(LabelRef("rows"))
+	for _, sum := range sums[:d.reach()] {
+		put(sum)
+	}
+}
+
+// weights are a channel's weights: in registers as far as there are any, else in memory.
+type weights struct {
+	*depthwise
+	k       reg.Register
+	flipped bool // from the last one to the first
+	held    []vector
+}
+
+// weights loads weights from k on.
+func (d *depthwise) weights(k reg.Register, flipped bool) *weights {
+	w := &weights{depthwise: d, k: k, flipped: flipped}
+	most := d.size * d.size
+	if !d.opmasks() && d.size == 5 {
+		most = 8
+	}
+	w.held = d.several(most, func(i int) vector {
+		v := d.vector()
+		VBROADCASTSS(w.at(i), v)
+		return v
+	})
+	return w
+}
+
+// at returns where the weight of a tap is.
+func (w *weights) at(tap int) Mem {
+	if w.flipped {
+		tap = w.size*w.size - 1 - tap
+	}
+	return Mem{Base: w.k, Disp: 4 * tap}
+}
+
+// multiply adds the product of v and the weight of a tap to sum.
+func (w *weights) multiply(v vector, tap int, sum vector) {
+	switch {
+	case tap < len(w.held):
+		VFMADD231PS(v, w.held[tap], sum)
+	case w.opmasks():
+		VFMADD231PS_BCST(w.at(tap), v, sum)
+	default:
+		u := w.vector()
+		VBROADCASTSS(w.at(tap), u)
+		VFMADD231PS(v, u, sum)
+	}
 }
 
 // backward writes the kernel that computes the gradients of forward by x and by k from dy,
@@ -146,23 +202,12 @@ func (d *depthwise) backward() {
 		d.smallMasks()
 	} else {
 		step = d.rowStep()
-		d.makeMasks()
+		d.makeMasks(d.size)
 	}
 	Label("channel")
-	var weights []vector // where there are registers for them
+	weights := &weights{depthwise: d, k: k, flipped: true} // 5×5 of them leave no registers for the gradients
 	if d.size == 3 {
-		weights = d.several(taps, func(i int) vector {
-			v := d.vector()
-			VBROADCASTSS(Mem{Base: k, Disp: 4 * (taps - 1 - i)}, v)
-			return v
-		})
-	}
-	weigh := func(v vector, tap int, sum vector) {
-		if weights != nil {
-			VFMADD231PS(v, weights[tap], sum)
-		} else {
-			VFMADD231PS_BCST(Mem{Base: k, Disp: 4 * (taps - 1 - tap)}, v, sum)
-		}
+		weights = d.weights(k, true)
 	}
 	gradients := d.several(taps, func(int) vector { return d.zero() })
 	images, dy, x, delta := load64("images"), load64("dy"), load64("x"), load64("dx")
@@ -171,7 +216,7 @@ func (d *depthwise) backward() {
 	if d.small {
 		sums := d.several(smallSide/2, func(int) vector { return d.zero() })
 		d.pairs(dy, func(v vector, a, b, pair int) {
-			weigh(v, a*d.size+b, sums[pair])
+			weights.multiply(v, a*d.size+b, sums[pair])
 			VFMADD231PS(Mem{Base: x, Disp: pair * d.bytes}, v, gradients[a*d.size+b])
 		})
 		by, add := d.unless("by"), d.when("add")
@@ -184,64 +229,18 @@ func (d *depthwise) backward() {
 		d.columnsOf(func() {
 			by, add := d.unless("by"), d.when("add")
 			sums := d.several(d.size, func(int) vector { return d.zero() })
-			at, rows, threefold := GP64(), d.rowsLeft(2*d.reach()), GP64()
-			LEAQ(Mem{Base: step, Index: step, Scale: 2}, threefold)
-			MOVQ(dy, at)
-			// in is so many rows above the one of dy that is read, even where that lies outside of x.
-			in := GP64()
-			MOVQ(x, in)
-			for range d.reach() {
-				SUBQ(step, in)
-			}
-			inRow := func(q int) Mem {
-				switch q {
-				case 0:
-					return Mem{Base: in}
-				case 3:
-					return Mem{Base: in, Index: threefold, Scale: 1}
-				}
-				return Mem{Base: in, Index: step, Scale: uint8(q)}
-			}
-			row := func(from, to int) { // of those that lie inside of x
+			d.along(dy, x, step, func(at reg.Register, in func(q int) Mem, from, to int) {
 				d.row(at, func(v vector, a, b int) {
 					if q := d.size - 1 - a; q >= from && q < to {
-						weigh(v, a*d.size+b, sums[q])
-						VFMADD231PS(inRow(q), v, gradients[a*d.size+b])
+						weights.multiply(v, a*d.size+b, sums[q])
+						VFMADD231PS(in(q), v, gradients[a*d.size+b])
 					}
 				})
-				ADDQ(step, at)
-			}
-			put := func() {
+			}, func(in reg.Register) {
 				out := GP64()
 				LEAQ(Mem{Base: in, Index: delta, Scale: 1}, out)
 				d.putGradient(sums[0], Mem{Base: in}, Mem{Base: out}, by, add)
-			}
-			next := func() {
-				d.rotate(sums)
-				ADDQ(step, in)
-			}
-			for i := range d.reach() {
-				row(d.reach()-i, d.size)
-				next()
-			}
-			TESTQ(rows, rows)
-			JZ(LabelRef("last_rows"))
-			Label("rows")
-			row(0, d.size)
-			put()
-			next()
-			DECQ(rows)
-			JNZ(LabelRef("rows"))
-			Label("last_rows")
-			for i := range d.reach() {
-				row(0, d.size-1-i)
-				put()
-				next()
-			}
-			for range d.reach() {
-				put()
-				next()
-			}
+			}, func() { d.rotate(sums) })
 			ADDQ(I32(d.bytes), x)
 			ADDQ(I32(d.bytes), dy)
 		})
@@ -260,6 +259,177 @@ func (d *depthwise) backward() {
 	VZEROUPPER()
 	RET()
 }
+
+// along goes down a column of vectors of dy and has row called for each, at which the rows of x that its window meets are those
+// that in gives, from one number to another; after it, unless the first of them lies above x, put for that one, and then next.
+// At the end, put and next are called for the rows of x that are left.
+func (d *depthwise) along(
+	dy, x, step reg.Register, row func(at reg.Register, in func(q int) Mem, from, to int), put func(in reg.Register), next func(),
+) {
+	at, in, threefold, rows := GP64(), GP64(), GP64(), d.rowsLeft(2*d.reach())
+	LEAQ(Mem{Base: step, Index: step, Scale: 2}, threefold)
+	MOVQ(dy, at)
+	MOVQ(x, in)
+	for range d.reach() {
+		SUBQ(step, in)
+	}
+	inRow := func(q int) Mem {
+		switch q {
+		case 0:
+			return Mem{Base: in}
+		case 3:
+			return Mem{Base: in, Index: threefold, Scale: 1}
+		}
+		return Mem{Base: in, Index: step, Scale: uint8(q)}
+	}
+	each := func(from, to int) {
+		row(at, inRow, from, to)
+		ADDQ(step, at)
+		if from == 0 {
+			put(in)
+		}
+		next()
+		ADDQ(step, in)
+	}
+	for i := range d.reach() {
+		each(d.reach()-i, d.size)
+	}
+	TESTQ(rows, rows)
+	JZ(LabelRef(d.label + "last_rows"))
+	Label(d.label + "rows")
+	each(0, d.size)
+	DECQ(rows)
+	JNZ(LabelRef(d.label + "rows"))
+	Label(d.label + "last_rows")
+	for i := range d.reach() {
+		each(0, d.size-1-i)
+	}
+	for range d.reach() {
+		put(in)
+		next()
+		ADDQ(step, in)
+	}
+}
+
+// backwardToX writes the kernel that computes backward's dx of an image.
+func (d *depthwise) backwardToX() {
+	d.begin(d.name("depthwiseToX"), "computes the gradient of a depthwise convolution by x: "+d.about(),
+		"func(dx, dy, x *float32, channels, rows, cols int, k *float32, by, add int)")
+	dx, dy, x, k := load64("dx"), load64("dy"), load64("x"), load64("k")
+	SUBQ(dx, x) // it lies so far behind dx
+	step := d.rowStep()
+	d.makeMasks(d.size + 2)
+	by, add := d.maskInMemory(d.size), d.maskInMemory(d.size+1)
+	VMOVUPS(d.wholeIf("by", CMOVQNE), by)
+	VMOVUPS(d.wholeIf("add", CMOVQEQ), add)
+	Label("channel")
+	weights := d.weights(k, true)
+	d.columnsOf(func() {
+		out := GP64()
+		MOVQ(dx, out)
+		d.down(dy, step, weights, func(sum vector) {
+			v, u := d.vector(), d.vector()
+			VXORPS(u, u, u)
+			VMOVUPS(Mem{Base: out, Index: x, Scale: 1}, v)
+			VPCMPGTD(u, v, v)
+			VORPS(by, v, v)
+			VANDPS(sum, v, v)
+			VMOVUPS(Mem{Base: out}, u)
+			VANDPS(add, u, u)
+			VADDPS(u, v, v)
+			VMOVUPS(v, Mem{Base: out})
+			ADDQ(step, out)
+		})
+		ADDQ(I32(d.bytes), dx)
+		ADDQ(I32(d.bytes), dy)
+	})
+	rest := load64("rows")
+	SUBQ(Imm(uint64(d.dilation)), rest)
+	IMULQ(address("cols"), rest)
+	SHLQ(Imm(2), rest)
+	ADDQ(rest, dx)
+	ADDQ(rest, dy)
+	ADDQ(I32(4*d.size*d.size), k)
+	DECQ(address("channels"))
+	JNZ(LabelRef("channel"))
+	VZEROUPPER()
+	RET()
+}
+
+// backwardToWeights writes the kernel that adds to backward's sums, a few columns of the window at a time.
+func (d *depthwise) backwardToWeights() {
+	d.begin(d.name("depthwiseToWeights"), "adds up the gradient of a depthwise convolution by the weights: "+d.about(),
+		"func(sums, dy *float32, strideDy int, x *float32, strideX, images, channels, rows, cols int)")
+	step := d.rowStep()
+	d.makeMasks(d.size)
+	most := map[int]int{3: 3, 5: 2}[d.size]
+	Label("channel")
+	for first := 0; first < d.size; first += most {
+		d.label = fmt.Sprintf("from%d_", first)
+		end := min(first+most, d.size)
+		gradients := make([][]vector, d.size)
+		for a := range gradients {
+			gradients[a] = d.several(end-first, func(int) vector { return d.zero() })
+		}
+		images, dy, x := load64("images"), load64("dy"), load64("x")
+		Label(d.label + "image")
+		d.columnsOf(func() {
+			d.along(dy, x, step, func(at reg.Register, in func(q int) Mem, from, to int) {
+				shifted := d.several(end-first, func(i int) vector { return d.shifted(at, first+i) })
+				for q := from; q < to; q++ {
+					u := d.vector()
+					VMOVUPS(in(q), u)
+					for i, v := range shifted {
+						VFMADD231PS(v, u, gradients[d.size-1-q][i])
+					}
+				}
+			}, func(reg.Register) {}, func() {})
+			ADDQ(I32(d.bytes), x)
+			ADDQ(I32(d.bytes), dy)
+		})
+		ADDQ(address("strideDy"), dy)
+		ADDQ(address("strideX"), x)
+		SUBQ(step, dy)
+		SUBQ(step, x)
+		DECQ(images)
+		JNZ(LabelRef(d.label + "image"))
+		to := load64("sums")
+		for a, row := range gradients {
+			for i, v := range row {
+				d.addAcrossOne(v, Mem{Base: to, Disp: 4 * (d.size*d.size - 1 - a*d.size - first - i)})
+			}
+		}
+	}
+	size := load64("rows")
+	IMULQ(address("cols"), size)
+	SHLQ(Imm(2), size)
+	ADDQ(size, address("dy"))
+	ADDQ(size, address("x"))
+	ADDQ(I32(4*d.size*d.size), address("sums"))
+	DECQ(address("channels"))
+	JNZ(LabelRef("channel"))
+	VZEROUPPER()
+	RET()
+}
+
+// wholeIf returns a vector of ones if a parameter, compared with 0, has move done, and otherwise of zeros.
+func (d *depthwise) wholeIf(name string, move func(src, dst Op)) vector {
+	ones, zeros, v := GP64(), GP64(), d.vector()
+	LEAQ(insides().Offset(d.bytes), ones)
+	LEAQ(insides().Offset(3*d.bytes), zeros)
+	CMPQ(address(name), Imm(0))
+	move(zeros, ones)
+	VMOVUPS(Mem{Base: ones}, v)
+	return v
+}
+
+// insides is eight 0, eight −1, and sixteen 0: a window of it is a mask of AVX2 for what lies inside of a row.
+func insides() Mem {
+	return table("insides", 32, func(i int) int32 { return -int32(i / 8 % 2 * (1 - i/16)) })
+}
+
+// maskInMemory is where the mask of that number is.
+func (d *depthwise) maskInMemory(i int) Mem { return d.memory.Offset(i * d.bytes) }
 
 // addGradients adds what each vector of products sums up to.
 func (d *depthwise) addGradients(products []vector) {
@@ -339,25 +509,29 @@ func (d *depthwise) columnsOf(column func()) {
 	turns := GP64()
 	if d.dilation > 1 {
 		MOVQ(I32(d.dilation), turns)
-		Label("turn")
+		Label(d.label + "turn")
 	}
 	j := GP64()
 	XORQ(j, j)
-	Label("column")
+	Label(d.label + "column")
 	d.setMasks(j)
 	column()
 	ADDQ(Imm(uint64(d.bytes/4)), j)
 	CMPQ(j, address("cols"))
-	JNE(LabelRef("column"))
+	JNE(LabelRef(d.label + "column"))
 	if d.dilation > 1 {
 		DECQ(turns)
-		JNZ(LabelRef("turn"))
+		JNZ(LabelRef(d.label + "turn"))
 	}
 }
 
-// makeMasks makes room for the masks of the columns of a window.
-func (d *depthwise) makeMasks() {
+// makeMasks makes room for so many masks, the first of which are those of the columns of a window.
+func (d *depthwise) makeMasks(count int) {
 	d.masks = make([]reg.OpmaskVirtual, d.size)
+	if !d.opmasks() {
+		d.memory = AllocLocal(count * d.bytes)
+		return
+	}
 	for b := range d.masks {
 		if b != d.reach() {
 			d.masks[b] = K()
@@ -378,32 +552,56 @@ func (d *depthwise) setMasks(j reg.Register) {
 			continue
 		}
 		all, some := GP64(), GP64()
-		MOVQ(I32(0xffff), all)
-		if o < 0 {
+		switch {
+		case !d.opmasks():
+			LEAQ(insides().Offset(d.bytes), all)
+			LEAQ(insides().Offset(d.bytes+4*o), some)
+		case o < 0:
+			MOVQ(I32(0xffff), all)
 			MOVQ(I32(0xffff<<-o&0xffff), some)
+		default:
+			MOVQ(I32(0xffff), all)
+			MOVQ(I32(0xffff>>o), some)
+		}
+		if o < 0 {
 			CMPQ(j, Imm(0))
 		} else {
-			MOVQ(I32(0xffff>>o), some)
 			CMPQ(left, Imm(uint64(d.bytes/4)))
 		}
 		CMOVQEQ(some, all)
-		KMOVW(all.As32(), k)
+		if d.opmasks() {
+			KMOVW(all.As32(), k)
+			continue
+		}
+		v := d.vector()
+		VMOVUPS(Mem{Base: all}, v)
+		VMOVUPS(v, d.maskInMemory(b))
 	}
 }
 
 // row has do called for every tap, with the vector of the row at x that its column of the window reads.
 func (d *depthwise) row(x reg.Register, do func(v vector, a, b int)) {
 	for b := range d.size {
-		v, m := d.vector(), Mem{Base: x, Disp: 4 * d.offset(b)}
-		if d.offset(b) == 0 {
-			VMOVUPS(m, v)
-		} else {
-			VMOVUPS_Z(m, d.masks[b], v)
-		}
+		v := d.shifted(x, b)
 		for a := range d.size {
 			do(v, a, b)
 		}
 	}
+}
+
+// shifted returns the vector of the row at x that a column of the window reads.
+func (d *depthwise) shifted(x reg.Register, b int) vector {
+	v, m := d.vector(), Mem{Base: x, Disp: 4 * d.offset(b)}
+	switch {
+	case d.offset(b) == 0:
+		VMOVUPS(m, v)
+	case d.opmasks():
+		VMOVUPS_Z(m, d.masks[b], v)
+	default:
+		VMOVUPS(d.maskInMemory(b), v)
+		VMASKMOVPS(m, v, v)
+	}
+	return v
 }
 
 // rotate has all sums be of the next row, and begins one.
@@ -428,7 +626,7 @@ func (d *depthwise) smallMask(b int) int {
 
 // smallMasks makes the masks of the columns of a window in small planes.
 func (d *depthwise) smallMasks() {
-	d.makeMasks()
+	d.makeMasks(d.size)
 	for b, k := range d.masks {
 		if d.offset(b) != 0 {
 			setMask(k, d.smallMask(b))

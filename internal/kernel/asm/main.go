@@ -56,6 +56,7 @@ func main() {
 	}
 	if !*winograd {
 		avx512.depthwises()
+		avx2.depthwises()
 		avx512.windows()
 		avx512Half.windows()
 		avx512.pads()
