@@ -72,11 +72,7 @@ func (c *Conv) planForward(w *Workers, number int, k []float32, width int, asIs 
 	if c.keepsPixels() && !c.Depthwise && width >= c.Co && w.set.mixes(c.output()) {
 		return newMix(w, number, c.input(), c.output(), k, c.Ci, 1)
 	}
-	r := c.forward(w, number)
-	if v, ok := c.windowOf(r); ok {
-		return newWindowed(w, r, v, k)
-	}
-	return jobsOf(w, k, width, asIs, r)
+	return jobsOf(w, k, width, asIs, c.forward(w, number))
 }
 
 // planBackward returns how dx is computed, by correlations numbered from first on; asIs tells that dy is in memory as it is.
@@ -84,11 +80,7 @@ func (c *Conv) planBackward(w *Workers, first int, k []float32, width int, asIs 
 	if c.keepsPixels() && !c.Depthwise && width >= c.Ci && w.set.mixes(c.input()) {
 		return newMix(w, first, c.output(), c.input(), k, 1, c.Ci)
 	}
-	phases := c.backwards(w, first)
-	if v, ok := c.windowOf(phases[0]); ok {
-		return newWindowed(w, phases[0], v, k)
-	}
-	return jobsOf(w, k, width, asIs, phases...)
+	return jobsOf(w, k, width, asIs, c.backwards(w, first)...)
 }
 
 // run computes y, count images of channels out, in pieces of width channels, and its moments unless they are nil. Where by is

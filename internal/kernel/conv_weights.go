@@ -60,9 +60,6 @@ type batch struct {
 	images int
 	pitch  int // from image to image of a channel
 	terms  []int
-	// A depthwise correlation may have kernels of its own, which take an image at a time.
-	window   window
-	windowed bool
 }
 
 // batch returns how the weights' gradients are computed, at most most images at a time, by the forward correlation of that
@@ -70,8 +67,7 @@ type batch struct {
 func (c *Conv) batch(w *Workers, number, most int) batch {
 	r := c.forward(w, number)
 	b := batch{correlation: r, images: 1, pitch: r.layout.size()}
-	b.window, b.windowed = c.windowOf(r)
-	if long := r.layout.unpadded() && b.pitch >= longPixels; len(r.layout.phases) == 1 && !b.windowed && !long {
+	if long := r.layout.unpadded() && b.pitch >= longPixels; len(r.layout.phases) == 1 && !long {
 		b.images = min(most, max(1, r.set.dotPixels/b.pitch))
 	}
 	b.terms = r.terms(w, b.images*b.pitch)
@@ -84,27 +80,9 @@ func (b *batch) add(s *Scratch, sums []float32, dy, x input, count int) {
 		b.dots(sums, b.gradients(s, dy, 0, b.out.count, count), b.inputs(s, x, 0, b.in.count, count), b.out.count, count)
 		return
 	}
-	if b.windowed {
-		b.windows(s, sums, dy, x)
-		return
-	}
 	for o := range b.out.count {
 		g, in := b.gradients(s, dy, o, 1, count), b.inputs(s, x, o, 1, count)
 		b.dots(sums[o*len(b.terms):], g, in, 1, count)
-	}
-}
-
-// windows is add of a depthwise convolution that has kernels of its own, of an image.
-func (b *batch) windows(s *Scratch, sums []float32, dy, x input) {
-	taps, size := len(b.terms), b.layout.size()
-	together := max(1, windowFloats/size)
-	for from := 0; from < b.out.count; from += together {
-		count := min(together, b.out.count-from)
-		laid := b.inputs(s, x, from, count, 1)
-		for i := range count {
-			o := from + i
-			b.set.windowGradient(sums[o*taps:][:taps], dy.Data[o*b.out.pixels:], laid[i*size:], b.window)
-		}
 	}
 }
 

@@ -31,9 +31,34 @@ func TestSeparableConvolutionsEqualTheDefinition(t *testing.T) {
 	}
 }
 
+// randomPlanes returns a depthwise convolution that keeps the middle of its windows inside of x, of any sides, and so with
+// planes for which sets have kernels and others.
+func randomPlanes(r *rand.Rand) Conv {
+	channels, k, dilation, stride := 1+r.IntN(9), 3+2*r.IntN(2), 1+r.IntN(2), 1+r.IntN(2)
+	c := square(1+r.IntN(5), channels, channels, 1, k, stride, dilation, true)
+	c.ReLU = r.IntN(2) == 0
+	sides := []int{4, 6, 7, 8, 9, 10, 16, 24, 32}
+	c.H, c.W = sides[r.IntN(len(sides))], sides[r.IntN(len(sides))]
+	c.OH, c.OW = (c.H+stride-1)/stride, (c.W+stride-1)/stride
+	return c
+}
+
+func FuzzSeparable(f *testing.F) {
+	for seed := range uint64(40) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		dw := randomPlanes(r)
+		t.Logf("%+v", dw)
+		checkSeparable(t, dw, 1+r.IntN(9), seed)
+	})
+}
+
 // checkSeparable compares a pair of convolutions, whose result has co channels, with one after the other.
 func checkSeparable(t *testing.T, dw Conv, co int, seed uint64) {
-	pw := square(dw.N, dw.Co, co, dw.OH, 1, 1, 1, false)
+	pw := square(dw.N, dw.Co, co, 1, 1, 1, 1, false)
+	pw.H, pw.W, pw.OH, pw.OW = dw.OH, dw.OW, dw.OH, dw.OW
 	r := rand.New(rand.NewPCG(seed, 1))
 	depthwise, pointwise := normal(r, dw.Co*dw.KH*dw.KW), normal(r, co*dw.Co)
 	x, xs := drawView(r, dw.N, dw.input())

@@ -31,11 +31,10 @@ type set struct {
 	mixRows int
 	mix     func(rows int, m *mixing)
 	// multiplyAdd computes so many rounds of multiplyAdds independent sums of products in registers.
-	multiplyAdd  func(rounds int)
-	multiplyAdds int
-	windowLoops  // nil where the set has none
-	padLoops     // likewise
-	depthwiseLoops
+	multiplyAdd    func(rounds int)
+	multiplyAdds   int
+	padLoops       // nil where the set has none
+	depthwiseLoops // likewise
 	// dotRows is how many rows of dy dot takes together at most, and dotPixels how many pixels a block of them has.
 	dotRows, dotPixels int
 	// dot adds Σ dy·x over n pixels to sums[o·len(terms)+t], for rows rows of dy, plane floats apart, and every term t, x

@@ -10,16 +10,6 @@ import "golang.org/x/sys/cpu"
 // assembly returns the sets that this processor can run, the fastest first.
 func assembly() (found []set) {
 	x := &cpu.X86
-	windowsAVX512 := &windowKernels{
-		sums: [2][2][2]func(y *float32, stepY int, x *float32, stepX, rows, cols int, k, by *float32, add int){
-			{{window3By1AVX512, window3By2AVX512}, {window5By1AVX512, window5By2AVX512}},
-			{{window3By1AVX512Half, window3By2AVX512Half}, {window5By1AVX512Half, window5By2AVX512Half}},
-		},
-		gradients: [2][2][2]func(sums, dy *float32, stepDy int, x *float32, stepX, rows, cols int){
-			{{windowGradient3By1AVX512, windowGradient3By2AVX512}, {windowGradient5By1AVX512, windowGradient5By2AVX512}},
-			{{windowGradient3By1AVX512Half, windowGradient3By2AVX512Half}, {windowGradient5By1AVX512Half, windowGradient5By2AVX512Half}},
-		},
-	}
 	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasBMI2 {
 		found = append(found, set{
 			name: "avx512",
@@ -50,7 +40,6 @@ func assembly() (found []set) {
 				largest: overTerms(largestAVX512), winners: overTerms(winnersAVX512), route: routeBy(routeAVX512),
 			},
 			padLoops:       padLoops{pad: padAVX512, lanes: [2]int{16, 8}},
-			windowLoops:    windowLoops{sumWindows: windowsAVX512.sum, windowGradient: windowsAVX512.gradient},
 			depthwiseLoops: depthwiseAVX512,
 			rows:           12, pixels: 64, tile: 32, long: 1 << 14, accumulate: accumulateAVX512, weightAt: inTurn,
 			mixRows: 20, mix: (mixKernels{

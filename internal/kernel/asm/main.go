@@ -57,14 +57,15 @@ func main() {
 	if !*winograd {
 		avx512.depthwises()
 		avx2.depthwises()
-		avx512.windows()
-		avx512Half.windows()
 		avx512.pads()
 		avx512Half.pads()
 		avx2.pads()
 	}
 	Generate()
 }
+
+// opmasks tells whether lanes are limited by mask registers.
+func (t target) opmasks() bool { return t.name != avx2.name }
 
 func (t target) vector() reg.VecVirtual {
 	switch t.bytes {
