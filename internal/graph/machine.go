@@ -62,6 +62,15 @@ type step struct {
 
 // NewMachine plans the run of a graph, to which nothing may be added any more.
 func NewMachine(d *Device, g *Graph) *Machine {
+	m := planned(d, g)
+	if p, ok := d.kernels.(*processor); ok {
+		m.join(p)
+	}
+	return m
+}
+
+// planned returns a machine that has one step for each operation and each sum of gradients.
+func planned(d *Device, g *Graph) *Machine {
 	nodes := g.expr.AllNodes()
 	needed := g.needed(g.wanted)
 	m := &Machine{device: d, values: make([]value, len(nodes)), finally: g.finally}
@@ -158,10 +167,19 @@ func (m *Machine) house(c concat, s step, stepOf []int) {
 		v := &m.values[id]
 		if made := stepOf[id]; v.lent || v.home >= 0 || m.steps[made].out[0] != id {
 			continue
-		} else if _, ok := m.steps[made].work.(Fused); ok {
+		} else if m.steps[made].readsViews() {
 			v.home, v.offset = s.out[0], p.offset*v.pixels
 		}
 	}
+}
+
+// readsViews tells whether the step's work is a Fused kernel's.
+func (s *step) readsViews() bool {
+	switch s.work.(type) {
+	case Fused, convolution, convGradient:
+		return true
+	}
+	return false
 }
 
 // RunAll computes the kept nodes. It can be called again, after the inputs or parameters have changed.
@@ -235,9 +253,16 @@ func (m *Machine) run(s *step) {
 		v := &m.values[id]
 		if v.readers == 0 { // only the step's slots were wanted
 			m.release(v)
-		} else if v.sum >= 0 && m.bases[v.sum] < 0 && v.canBeAddedTo() {
-			m.bases[v.sum] = id
+		} else {
+			m.addUp(id)
 		}
+	}
+}
+
+// addUp makes a value the base of the sum that it is a term of, if there is none yet and it can be.
+func (m *Machine) addUp(id int64) {
+	if v := &m.values[id]; v.sum >= 0 && m.bases[v.sum] < 0 && v.canBeAddedTo() {
+		m.bases[v.sum] = id
 	}
 }
 
@@ -249,8 +274,10 @@ func (m *Machine) observe(s *step) {
 			o.Bytes += m.values[s.in[i]].bytes()
 		}
 	} else {
-		for _, id := range s.in {
-			o.Bytes += m.values[id].bytes()
+		for i, id := range s.in {
+			if !slices.Contains(s.in[:i], id) {
+				o.Bytes += m.values[id].bytes()
+			}
 		}
 	}
 	_ = m.device.kernels.Wait() // its error sticks
@@ -270,6 +297,9 @@ func (m *Machine) observe(s *step) {
 
 // flops returns what a step computes: a gradient by each of x and weights costs what the value costs.
 func (s *step) flops() int {
+	if j, ok := s.work.(joined); ok {
+		return j.flops()
+	}
 	o, ok := s.node.Op().(*op)
 	switch {
 	case !ok || o.of == nil:

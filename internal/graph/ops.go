@@ -33,13 +33,7 @@ func (g *Graph) Conv(x, weights *Node, c Convolution) *Node {
 		Saved:   [][]int{{shape.N, shape.Co, 2}},
 		Moments: true,
 		FLOPs:   flops(shape),
-		Forward: Fused(func(d *Device, in []View, out []Target) {
-			d.kernels.ConvForward(out[0], out[1].Data, in[0], in[1].Data, shape)
-		}),
-		Reads: []int{0, 1},
-		Backward: Fused(func(d *Device, in []View, out []Target) {
-			d.kernels.ConvBackward(out[0], out[1].Data, in[len(in)-1], in[0], in[1].Data, shape)
-		}),
+		Forward: convolution{shape}, Reads: []int{0, 1}, Backward: convGradient{shape},
 	}, x, weights)
 }
 

@@ -97,8 +97,11 @@ func hosts(all []Memory) [][]float32 {
 	return data
 }
 
-func (f Fused) run(m *Machine, s *step) {
-	in, out := m.views(s), m.targets[:0]
+func (f Fused) run(m *Machine, s *step) { f(m.device, m.views(s), m.targetsOf(s)) }
+
+// targetsOf returns where a step that reads views writes its results.
+func (m *Machine) targetsOf(s *step) []Target {
+	out := m.targets[:0]
 	for i, id := range s.out {
 		switch {
 		case id < 0 || i != s.primary && !m.values[id].wanted():
@@ -111,7 +114,7 @@ func (f Fused) run(m *Machine, s *step) {
 		}
 	}
 	m.targets = out
-	f(m.device, in, out)
+	return out
 }
 
 func (l Lazy) run(m *Machine, s *step) {

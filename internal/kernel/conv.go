@@ -59,11 +59,11 @@ func ConvBackward(w *Workers, dx Target, dk []float32, dy, x View, k []float32, 
 	if dk == nil {
 		return
 	}
-	var backward plan
+	unit := gradientUnit{Conv: c, members: []ConvGradient{{Conv: c, Dk: dk, Dy: dy}}, dx: dx}
 	if dx.Data != nil {
-		backward = c.planBackward(w, 1, k, c.Ci, true)
+		unit.backward = c.planBackward(w, 1, k, c.Ci, true)
 	}
-	c.byParts(w, dx, dk, gradient, in, parts, backward)
+	byParts(w, []gradientUnit{unit}, in, parts)
 }
 
 // planForward returns how y is computed, in pieces of width channels, by a correlation of that number; asIs tells that x is in

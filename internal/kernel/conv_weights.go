@@ -18,30 +18,6 @@ func (c *Conv) parts() int {
 	return min(c.N, most, max(2, partialFloats/(c.Co*c.group()*c.KH*c.KW)))
 }
 
-// byParts computes dk part by part, and dx of every image after having read it, unless there is no plan for that.
-func (c *Conv) byParts(w *Workers, dx Target, dk []float32, dy, x input, parts int, backward plan) {
-	b := c.batch(w, 0, (c.N+parts-1)/parts)
-	size := len(b.terms) * c.Co
-	partial := w.Floats(slotPartial, parts*size)
-	w.Run(parts, func(part int, s *Scratch) {
-		sums := partial[part*size:][:size]
-		clear(sums)
-		end := (part + 1) * c.N / parts
-		for n := part * c.N / parts; n < end; n += b.images {
-			count := min(b.images, end-n)
-			g, in := dy.held(s, b.set, slotHeldDy, n, count), x.from(n)
-			if backward != nil && c.ReLU {
-				in = x.held(s, b.set, slotHeldX, n, count)
-			}
-			b.add(s, sums, g, in, count)
-			if backward != nil {
-				c.gradients(s, dx, g, in, n, count, backward)
-			}
-		}
-	})
-	addParts(w, dk, partial[:parts*size])
-}
-
 // gradients computes dx for count images from the one numbered n on, which dy and x begin with.
 func (c *Conv) gradients(s *Scratch, dx Target, dy, x input, n, count int, backward plan) {
 	for i := range count {
@@ -159,13 +135,13 @@ func (b *batch) dots(sums []float32, g gradients, x []float32, count, images int
 	}
 }
 
-// addParts computes y as the sum of the parts of its length that partial consists of, in their order.
-func addParts(w *Workers, y, partial []float32) {
+// addParts computes y as the sum of as many parts, which lie step floats apart in partial, in their order.
+func addParts(w *Workers, y, partial []float32, step, parts int) {
 	w.Run(chunks(len(y)), func(piece int, _ *Scratch) {
 		from, to := chunk(piece, len(y))
 		copy(y[from:to], partial[from:to])
-		for at := len(y); at < len(partial); at += len(y) {
-			w.set.sum(y[from:to], y[from:to], partial[at+from:at+to])
+		for part := 1; part < parts; part++ {
+			w.set.sum(y[from:to], y[from:to], partial[part*step+from:part*step+to])
 		}
 	})
 }

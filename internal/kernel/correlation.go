@@ -31,6 +31,7 @@ const (
 	slotWholeX // of a convolution with a kernel as large as its input
 	slotWholeDy
 	slotWholeResult
+	slotStacked // weights of several convolutions
 	slotAreas   // of a pool
 	slotTaps    // of a pool
 	slotWeights // and on, one for each correlation: the weights as they are read

@@ -41,8 +41,8 @@ func SeparableBackward(
 			p.backward(s, dx, sums, pointwiseSums, gradient, in, n, min(p.images, end-n))
 		}
 	})
-	addParts(w, dDepthwise, partial[:parts*sizes[0]])
-	addParts(w, dPointwise, partial[parts*sizes[0]:])
+	addParts(w, dDepthwise, partial, sizes[0], parts)
+	addParts(w, dPointwise, partial[parts*sizes[0]:], sizes[1], parts)
 }
 
 // separable is how a pair of convolutions is computed: the first either over planes, or as any convolution is.

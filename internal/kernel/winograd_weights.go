@@ -43,7 +43,7 @@ func (k *winogradWeights) run(w *Workers, dk []float32, dy, x input) {
 		}
 		sums.finish(partial[part*len(dk)+from*k.in*k.taps():])
 	})
-	addParts(w, dk, partial)
+	addParts(w, dk, partial, len(dk), k.parts)
 }
 
 // winogradSums are the sums of a piece: of rows output channels.
