@@ -64,25 +64,35 @@ func accumulate11AVX512(y *float32, plane int, n int, x *float32, terms *int, co
 //go:noescape
 func accumulate12AVX512(y *float32, plane int, n int, x *float32, terms *int, count int, k *float32)
 
-// dot1x6AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
+// dot1x4AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
 //
 //go:noescape
-func dot1x6AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
+func dot1x4AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
-// dot2x6AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
+// dot2x4AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
 //
 //go:noescape
-func dot2x6AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
+func dot2x4AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
-// dot3x6AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
+// dot3x4AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
 //
 //go:noescape
-func dot3x6AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
+func dot3x4AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
-// dot4x6AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
+// dot4x4AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
 //
 //go:noescape
-func dot4x6AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
+func dot4x4AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
+
+// dot5x4AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
+//
+//go:noescape
+func dot5x4AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
+
+// dot6x4AVX512 adds up products over n pixels: sums[o·step+t] += Σ dy[o·plane+i]·x[terms[t]+i].
+//
+//go:noescape
+func dot6x4AVX512(sums *float32, step int, dy *float32, plane int, x *float32, terms *int, n int)
 
 // mix4AVX512 computes 4 rows of y as mixing says.
 //

@@ -49,7 +49,7 @@ func assembly() (found []set) {
 				{mix16AVX512, mix16ScaledAVX512, mix16CombinedAVX512},
 				{mix20AVX512, mix20ScaledAVX512, mix20CombinedAVX512},
 			}).mix,
-			dotRows: 4, dotPixels: 1024, dot: dotAVX512,
+			dotRows: 6, dotPixels: 1024, dot: dotAVX512,
 			multiplyAdd: multiplyAddAVX512, multiplyAdds: 22 * 16,
 			winograd: winogradAVX512(),
 		})
@@ -165,23 +165,19 @@ func clearRows(y []float32, plane, n, rows int) {
 	}
 }
 
-// The terms that a dot of assembly has.
-const (
-	dotTermsAVX512 = 6
-	dotTermsAVX2   = 4
-)
+// dotTerms is how many terms a dot of assembly has.
+const dotTerms = 4
 
 func dotAVX512(n int, sums, dy []float32, plane, rows int, x []float32, terms []int) {
-	const width = dotTermsAVX512
-	rest := len(terms) / width * width
-	for t := 0; t < rest; t += width {
+	rest := len(terms) / dotTerms * dotTerms
+	for t := 0; t < rest; t += dotTerms {
 		dotGroupAVX512(n, &sums[t], len(terms), &dy[0], plane, rows, &x[0], &terms[t])
 	}
 	if rest < len(terms) {
 		group := lastGroup(terms[rest:])
-		var results [4 * width]float32
-		dotGroupAVX512(n, &results[0], width, &dy[0], plane, rows, &x[0], &group[0])
-		addRest(sums[rest:], len(terms), results[:], width, len(terms)-rest, rows)
+		var results [6 * dotTerms]float32
+		dotGroupAVX512(n, &results[0], dotTerms, &dy[0], plane, rows, &x[0], &group[0])
+		addRest(sums[rest:], len(terms), results[:], len(terms)-rest, rows)
 	}
 }
 
@@ -189,27 +185,30 @@ func dotAVX512(n int, sums, dy []float32, plane, rows int, x []float32, terms []
 func dotGroupAVX512(n int, sums *float32, step int, dy *float32, plane, rows int, x *float32, group *int) {
 	switch rows {
 	case 1:
-		dot1x6AVX512(sums, step, dy, plane, x, group, n)
+		dot1x4AVX512(sums, step, dy, plane, x, group, n)
 	case 2:
-		dot2x6AVX512(sums, step, dy, plane, x, group, n)
+		dot2x4AVX512(sums, step, dy, plane, x, group, n)
 	case 3:
-		dot3x6AVX512(sums, step, dy, plane, x, group, n)
+		dot3x4AVX512(sums, step, dy, plane, x, group, n)
 	case 4:
-		dot4x6AVX512(sums, step, dy, plane, x, group, n)
+		dot4x4AVX512(sums, step, dy, plane, x, group, n)
+	case 5:
+		dot5x4AVX512(sums, step, dy, plane, x, group, n)
+	case 6:
+		dot6x4AVX512(sums, step, dy, plane, x, group, n)
 	}
 }
 
 func dotAVX2(n int, sums, dy []float32, plane, rows int, x []float32, terms []int) {
-	const width = dotTermsAVX2
-	rest := len(terms) / width * width
-	for t := 0; t < rest; t += width {
+	rest := len(terms) / dotTerms * dotTerms
+	for t := 0; t < rest; t += dotTerms {
 		dotGroupAVX2(n, &sums[t], len(terms), &dy[0], plane, rows, &x[0], &terms[t])
 	}
 	if rest < len(terms) {
 		group := lastGroup(terms[rest:])
-		var results [2 * width]float32
-		dotGroupAVX2(n, &results[0], width, &dy[0], plane, rows, &x[0], &group[0])
-		addRest(sums[rest:], len(terms), results[:], width, len(terms)-rest, rows)
+		var results [2 * dotTerms]float32
+		dotGroupAVX2(n, &results[0], dotTerms, &dy[0], plane, rows, &x[0], &group[0])
+		addRest(sums[rest:], len(terms), results[:], len(terms)-rest, rows)
 	}
 }
 
@@ -223,7 +222,7 @@ func dotGroupAVX2(n int, sums *float32, step int, dy *float32, plane, rows int, 
 }
 
 // lastGroup fills up the last terms to a group, with the first of them.
-func lastGroup(terms []int) (group [dotTermsAVX512]int) {
+func lastGroup(terms []int) (group [dotTerms]int) {
 	for i := copy(group[:], terms); i < len(group); i++ {
 		group[i] = terms[0]
 	}
@@ -231,10 +230,10 @@ func lastGroup(terms []int) (group [dotTermsAVX512]int) {
 }
 
 // addRest adds the first count results of each row to the sums.
-func addRest(sums []float32, step int, results []float32, width, count, rows int) {
+func addRest(sums []float32, step int, results []float32, count, rows int) {
 	for o := range rows {
 		row := sums[o*step:][:count]
-		for i, v := range results[o*width:][:count] {
+		for i, v := range results[o*dotTerms:][:count] {
 			row[i] += v
 		}
 	}

@@ -21,16 +21,13 @@ func (t target) dot(rows int) {
 	}
 	at, left := GP64(), Load(Param("n"), GP64()).(reg.GPVirtual)
 	XORQ(at, at)
+	g, v := t.several(rows, func(int) vector { return t.vector() }), t.vector()
 	multiply := func(l *lanes) {
-		g := t.several(rows, func(i int) vector {
-			v := t.vector()
-			m := gradients[i]
+		for i, m := range gradients {
 			m.Index, m.Scale = at, 4
-			t.load(m, l, v)
-			return v
-		})
+			t.load(m, l, g[i])
+		}
 		for j, x := range inputs {
-			v := t.vector()
 			t.load(Mem{Base: x, Index: at, Scale: 4}, l, v)
 			for i := range rows {
 				VFMADD231PS(v, g[i], sums[i][j])
@@ -52,11 +49,14 @@ func (t target) dot(rows int) {
 	multiply(&rest)
 	Label("sum")
 	row, step := Load(Param("sums"), GP64()), Load(Param("step"), GP64())
-	for i := range rows {
-		for j := 0; j < t.terms; j += 4 {
-			t.addAcross(sums[i][j:min(j+4, t.terms)], Mem{Base: row, Disp: 4 * j})
+	next := func() { LEAQ(Mem{Base: row, Index: step, Scale: 4}, row) }
+	if t.bytes == 64 {
+		newAcross().addRows(row, sums, next)
+	} else {
+		for _, v := range sums {
+			t.addAcross(v, Mem{Base: row})
+			next()
 		}
-		LEAQ(Mem{Base: row, Index: step, Scale: 4}, row)
 	}
 	VZEROUPPER()
 	RET()
@@ -90,22 +90,96 @@ func (t target) shifted() (all []reg.Register) {
 	return all
 }
 
-// addAcross adds to four floats in memory, or to two, the sums of the lanes of a vector each.
+// across adds up the lanes of vectors of 512 bits, with a few registers for all it does.
+type across struct {
+	even, odd reg.VecVirtual
+	upper     reg.Register // the mask of a vector's upper half
+}
+
+func newAcross() across {
+	x, ones := across{ZMM(), ZMM(), K()}, GP32()
+	MOVL(U32(0xff00), ones)
+	KMOVW(ones, x.upper)
+	return x
+}
+
+// four makes of four rows of four vectors each one, the first, whose quarters are the rows' sums.
+func (x across) four(rows [][]vector) vector {
+	x.two(rows[:2])
+	x.two(rows[2:])
+	for i, v := range rows[0] {
+		VSHUFF64X2(Imm(0x88), rows[2][i], v, x.even)
+		VSHUFF64X2(Imm(0xdd), rows[2][i], v, x.odd)
+		VADDPS(x.odd, x.even, v)
+	}
+	return x.within(rows[0])
+}
+
+// two makes of two rows the first, whose vectors are in the lower half the sums of its own halves, in the upper those of the second's.
+func (x across) two(rows [][]vector) {
+	for i, v := range rows[0] {
+		other := rows[1][i]
+		VBLENDMPS(other, v, x.upper, x.even)
+		VSHUFF64X2(Imm(0x4e), other, v, x.odd)
+		VADDPS(x.odd, x.even, v)
+	}
+}
+
+// within makes of four vectors one, the first, whose quarters are the sums of theirs.
+func (x across) within(v []vector) vector {
+	x.pairs(v[0], v[1])
+	x.pairs(v[2], v[3])
+	x.pairs(v[0], v[2])
+	return v[0]
+}
+
+// pairs makes each quarter of a the sums of the pairs of lanes of its own and then of b's.
+func (x across) pairs(a, b vector) {
+	VSHUFPS(Imm(0x88), b, a, x.even)
+	VSHUFPS(Imm(0xdd), b, a, x.odd)
+	VADDPS(x.odd, x.even, a)
+}
+
+// addTo adds every step-th quarter of v to four floats in memory; next goes on from one to the next.
+func (x across) addTo(row reg.Register, v vector, step int, next func()) {
+	for quarter := 0; quarter < 4; quarter += step {
+		VEXTRACTF32X4(Imm(uint64(quarter)), v, x.even.AsX())
+		VADDPS(Mem{Base: row}, x.even.AsX(), x.even.AsX())
+		VMOVUPS(x.even.AsX(), Mem{Base: row})
+		next()
+	}
+}
+
+// addRows adds to rows of sums those of the lanes of four vectors each.
+func (x across) addRows(row reg.Register, sums [][]vector, next func()) {
+	for len(sums) > 0 {
+		if len(sums) >= 4 {
+			x.addTo(row, x.four(sums[:4]), 1, next)
+			sums = sums[4:]
+			continue
+		}
+		count := min(2, len(sums))
+		if count == 2 {
+			x.two(sums[:2])
+		} else {
+			x.two([][]vector{sums[0], sums[0]})
+		}
+		for _, v := range sums[0] { // before within, as four does, so that a sum is the same in any number of rows
+			VSHUFF64X2(Imm(0xb1), v, v, x.odd)
+			VADDPS(x.odd, v, v)
+		}
+		x.addTo(row, x.within(sums[0]), 4/count, next)
+		sums = sums[count:]
+	}
+}
+
+// addAcross adds to four floats in memory the sums of the lanes of a vector each.
 func (t target) addAcross(v []vector, m Mem) {
 	quarters := make([]vector, len(v))
 	for i := range v {
 		quarters[i] = t.quarter(v[i])
 	}
-	r := t.pairs(quarters[0], quarters[1])
-	if len(v) == 2 {
-		old := XMM()
-		r = t.pairs(r, r)
-		VMOVSD(m, old)
-		VADDPS(old, r, r)
-		VMOVSD(r, m)
-		return
-	}
-	r = t.pairs(r, t.pairs(quarters[2], quarters[3]))
+	r := t.pairs(t.pairs(quarters[0], quarters[1]), t.pairs(quarters[2], quarters[3]))
 	VADDPS(m, r, r)
 	VMOVUPS(r, m)
 }

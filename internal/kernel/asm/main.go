@@ -22,11 +22,13 @@ type target struct {
 	terms   int // columns of a dot tile
 	mixRows int // most rows of a mix tile
 	mixSums int // and its most vectors
+	// A tile of the sums of Winograd's gradients by the weights.
+	sumRows, sumColumns int
 }
 
 var (
-	avx512 = target{"AVX512", 64, 12, 4, 6, 20, 24}
-	avx2   = target{"AVX2", 32, 6, 2, 4, 12, 12}
+	avx512 = target{"AVX512", 64, 12, 6, 4, 20, 24, 4, 6}
+	avx2   = target{"AVX2", 32, 6, 2, 4, 12, 12, 2, 4}
 	// AVX-512 on vectors of half the size, for short rows.
 	avx512Half = target{name: "AVX512Half", bytes: 32}
 )

@@ -26,8 +26,8 @@ func (t target) winograds() {
 	for rows := 1; rows <= t.rows; rows++ {
 		t.products(rows)
 	}
-	for rows := 1; rows <= t.dotRows; rows++ {
-		for columns := 1; columns <= t.terms; columns++ {
+	for rows := 1; rows <= t.sumRows; rows++ {
+		for columns := 1; columns <= t.sumColumns; columns++ {
 			t.sums(rows, columns)
 		}
 	}
