@@ -109,6 +109,11 @@ func mix4ScaledAVX512(y *float32, planeY int, x *float32, planeX int, other *flo
 //go:noescape
 func mix4CombinedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
 
+// mix4RectifiedAVX512 computes 4 rows of y as mixing says.
+//
+//go:noescape
+func mix4RectifiedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
 // mix8AVX512 computes 8 rows of y as mixing says.
 //
 //go:noescape
@@ -123,6 +128,11 @@ func mix8ScaledAVX512(y *float32, planeY int, x *float32, planeX int, other *flo
 //
 //go:noescape
 func mix8CombinedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix8RectifiedAVX512 computes 8 rows of y as mixing says.
+//
+//go:noescape
+func mix8RectifiedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
 
 // mix12AVX512 computes 12 rows of y as mixing says.
 //
@@ -139,6 +149,11 @@ func mix12ScaledAVX512(y *float32, planeY int, x *float32, planeX int, other *fl
 //go:noescape
 func mix12CombinedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
 
+// mix12RectifiedAVX512 computes 12 rows of y as mixing says.
+//
+//go:noescape
+func mix12RectifiedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
 // mix16AVX512 computes 16 rows of y as mixing says.
 //
 //go:noescape
@@ -154,6 +169,11 @@ func mix16ScaledAVX512(y *float32, planeY int, x *float32, planeX int, other *fl
 //go:noescape
 func mix16CombinedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
 
+// mix16RectifiedAVX512 computes 16 rows of y as mixing says.
+//
+//go:noescape
+func mix16RectifiedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
 // mix20AVX512 computes 20 rows of y as mixing says.
 //
 //go:noescape
@@ -168,6 +188,11 @@ func mix20ScaledAVX512(y *float32, planeY int, x *float32, planeX int, other *fl
 //
 //go:noescape
 func mix20CombinedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix20RectifiedAVX512 computes 20 rows of y as mixing says.
+//
+//go:noescape
+func mix20RectifiedAVX512(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
 
 // rectifyAVX512 computes y = max(x, 0).
 //
@@ -402,6 +427,11 @@ func mix4ScaledAVX2(y *float32, planeY int, x *float32, planeX int, other *float
 //go:noescape
 func mix4CombinedAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
 
+// mix4RectifiedAVX2 computes 4 rows of y as mixing says.
+//
+//go:noescape
+func mix4RectifiedAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
 // mix8AVX2 computes 8 rows of y as mixing says.
 //
 //go:noescape
@@ -417,6 +447,11 @@ func mix8ScaledAVX2(y *float32, planeY int, x *float32, planeX int, other *float
 //go:noescape
 func mix8CombinedAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
 
+// mix8RectifiedAVX2 computes 8 rows of y as mixing says.
+//
+//go:noescape
+func mix8RectifiedAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
 // mix12AVX2 computes 12 rows of y as mixing says.
 //
 //go:noescape
@@ -431,6 +466,11 @@ func mix12ScaledAVX2(y *float32, planeY int, x *float32, planeX int, other *floa
 //
 //go:noescape
 func mix12CombinedAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
+
+// mix12RectifiedAVX2 computes 12 rows of y as mixing says.
+//
+//go:noescape
+func mix12RectifiedAVX2(y *float32, planeY int, x *float32, planeX int, other *float32, k *float32, count int, pixels int, scale *float32, shift *float32, otherScale *float32, low float32, by *float32, add int)
 
 // rectifyAVX2 computes y = max(x, 0).
 //

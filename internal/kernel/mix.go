@@ -16,10 +16,10 @@ type mixing struct {
 	k          *float32
 	count      int
 	pixels     int
-	scale      *float32 // nil: x is read as it is
+	scale      *float32 // nil: x is read as it is, but for low
 	shift      *float32
 	otherScale *float32
-	low        float32
+	low        float32  // 0 or −∞
 	by         *float32 // nil: none. Lies as y; where it isn't positive, nothing counts
 	add        int      // 1: add to y
 }
@@ -77,7 +77,7 @@ func (m *mix) compute(s *Scratch, y []float32, add bool, x, by source, from, to 
 	if x.relu {
 		a.low = 0
 	}
-	if x.relu || !x.direct() {
+	if !x.direct() {
 		a.scale, a.shift, a.otherScale = m.coefficients(x.scale, 1), m.coefficients(x.shift, 0), m.coefficients(x.otherScale, 1)
 	}
 	if x.other != nil {

@@ -15,6 +15,7 @@ const (
 	asIs     mixed = iota
 	scaled         // max(x·scale + shift, low)
 	combined       // max(x·scale + other·otherScale + shift, low)
+	positive       // max(x, 0)
 )
 
 // ahead is how far before it is read memory is fetched into the second-level cache, in bytes.
@@ -23,7 +24,7 @@ const ahead = 256
 // mixes writes the kernels that compute output channels of a pointwise convolution from channels as they lie in memory.
 func (t target) mixes() {
 	for rows := 4; rows <= t.mixRows; rows += 4 {
-		for _, kind := range []mixed{asIs, scaled, combined} {
+		for _, kind := range []mixed{asIs, scaled, combined, positive} {
 			t.mix(rows, kind)
 		}
 	}
@@ -31,7 +32,7 @@ func (t target) mixes() {
 
 // mix writes the kernel for so many rows of y, a vector of each at a time, or two where there are registers for them.
 func (t target) mix(rows int, kind mixed) {
-	name := fmt.Sprintf("mix%d%s", rows, map[mixed]string{asIs: "", scaled: "Scaled", combined: "Combined"}[kind])
+	name := fmt.Sprintf("mix%d%s", rows, map[mixed]string{scaled: "Scaled", combined: "Combined", positive: "Rectified"}[kind])
 	t.begin(name, fmt.Sprintf("computes %d rows of y as mixing says", rows),
 		"func(y *float32, planeY int, x *float32, planeX int, other, k *float32, count, pixels int, "+
 			"scale, shift, otherScale *float32, low float32, by *float32, add int)")
@@ -45,7 +46,10 @@ func (t target) mix(rows int, kind mixed) {
 		SUBQ(x, other) // it lies so far behind x
 	}
 	low := t.vector()
-	if kind != asIs {
+	switch kind {
+	case positive:
+		VXORPS(low, low, low)
+	case scaled, combined:
 		VBROADCASTSS(address("low"), low)
 	}
 	vectors := 1
@@ -60,7 +64,7 @@ func (t target) mix(rows int, kind mixed) {
 	at, k, count := GP64(), field("k"), field("count")
 	MOVQ(x, at)
 	var scale, shift, otherScale reg.GPVirtual
-	if kind != asIs {
+	if kind == scaled || kind == combined {
 		scale, shift = field("scale"), field("shift")
 	}
 	if kind == combined {
@@ -73,7 +77,12 @@ func (t target) mix(rows int, kind mixed) {
 		return v
 	})
 	PREFETCHT1(Mem{Base: at, Disp: ahead})
-	if kind != asIs {
+	switch kind {
+	case positive:
+		for _, v := range in {
+			VMAXPS(v, low, v)
+		}
+	case scaled, combined:
 		t.transform(in, low, Mem{Base: at, Index: other, Scale: 1}, Mem{Base: scale}, Mem{Base: shift}, Mem{Base: otherScale}, kind)
 		ADDQ(Imm(4), scale)
 		ADDQ(Imm(4), shift)
