@@ -1,5 +1,7 @@
 package kernel
 
+import "slices"
+
 // Slots of the scratch memory of a thread.
 const (
 	slotLayout     = iota // the input channels as they are read
@@ -94,6 +96,11 @@ func jobsOf(w *Workers, k []float32, width int, asIs bool, all ...*correlation) 
 }
 
 func (all jobs) compute(s *Scratch, y []float32, add bool, x, by source, from, to int) {
+	if !add && all.leavesOut() {
+		pixels := all[0].out.pixels
+		clear(y[from*pixels : to*pixels])
+		add = true
+	}
 	for i := range all {
 		switch j := &all[i]; {
 		case add && len(j.tap) == 0: // nothing to add
@@ -113,6 +120,11 @@ func (all jobs) compute(s *Scratch, y []float32, add bool, x, by source, from, t
 			j.place(s, y, add, by, g, from, to)
 		}
 	}
+}
+
+// leavesOut tells whether there are pixels that nothing contributes to.
+func (all jobs) leavesOut() bool {
+	return slices.ContainsFunc(all, func(j job) bool { return len(j.tap) == 0 })
 }
 
 // pointwiseFloats is about how many floats the input channels of a block of pixels have: they stay in the first-level cache.
