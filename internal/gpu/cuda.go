@@ -33,6 +33,10 @@ type cuda struct {
 	streamCreate       func(stream *uintptr, flags uint32) cudaStatus
 	streamDestroy      func(stream uintptr) cudaStatus
 	streamSynchronize  func(stream uintptr) cudaStatus
+	streamWaitEvent    func(stream, event uintptr, flags uint32) cudaStatus
+	eventCreate        func(event *uintptr, flags uint32) cudaStatus
+	eventDestroy       func(event uintptr) cudaStatus
+	eventRecord        func(event, stream uintptr) cudaStatus
 	moduleLoadDataEx   func(module *uintptr, image unsafe.Pointer, count uint32, options *int32, values *uintptr) cudaStatus
 	moduleUnload       func(module uintptr) cudaStatus
 	moduleGetFunction  func(function *uintptr, module uintptr, name string) cudaStatus
@@ -45,6 +49,7 @@ const (
 	cudaComputeMajor    = 75
 	cudaComputeMinor    = 76
 	cudaStreamNonBlock  = 1
+	cudaEventNoTiming   = 2
 	cudaJITErrorLog     = 5
 	cudaJITErrorLogSize = 6
 
@@ -116,6 +121,10 @@ func (l *cuda) bind() error {
 		{"cuStreamCreate", &l.streamCreate},
 		{"cuStreamDestroy_v2", &l.streamDestroy},
 		{"cuStreamSynchronize", &l.streamSynchronize},
+		{"cuStreamWaitEvent", &l.streamWaitEvent},
+		{"cuEventCreate", &l.eventCreate},
+		{"cuEventDestroy_v2", &l.eventDestroy},
+		{"cuEventRecord", &l.eventRecord},
 		{"cuModuleLoadDataEx", &l.moduleLoadDataEx},
 		{"cuModuleUnload", &l.moduleUnload},
 		{"cuModuleGetFunction", &l.moduleGetFunction},

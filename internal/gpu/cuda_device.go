@@ -15,7 +15,9 @@ import (
 type cudaDevice struct {
 	*cuda
 	device                  int32
-	context, stream, module uintptr
+	context, stream, module uintptr // stream is the one in use
+	streams                 [2]uintptr
+	event                   uintptr // the mark
 	memories                map[handle]bool
 	stage                   unsafe.Pointer   // page-locked memory of mostStaged bytes: from other memory, copies may wait
 	stageAt                 int              // up to where it may still be read
@@ -35,7 +37,13 @@ func (d *cudaDevice) start() error {
 		return err
 	}
 	defer d.enter()()
-	if err := d.after("cuStreamCreate", d.streamCreate(&d.stream, cudaStreamNonBlock)); err != nil {
+	for i := range d.streams {
+		if err := d.after("cuStreamCreate", d.streamCreate(&d.streams[i], cudaStreamNonBlock)); err != nil {
+			return err
+		}
+	}
+	d.use(0)
+	if err := d.after("cuEventCreate", d.eventCreate(&d.event, cudaEventNoTiming)); err != nil {
 		return err
 	}
 	if err := d.after("cuMemHostAlloc", d.memHostAlloc(&d.stage, mostStaged, 0)); err != nil {
@@ -96,8 +104,10 @@ func (d *cudaDevice) write(to handle, at int, data []byte) error {
 	from := unsafe.Pointer(&data[0])
 	if len(data) <= staged {
 		if d.stageAt+len(data) > mostStaged {
-			if err := d.after("cuStreamSynchronize", d.streamSynchronize(d.stream)); err != nil {
-				return err
+			for _, stream := range d.streams {
+				if err := d.after("cuStreamSynchronize", d.streamSynchronize(stream)); err != nil {
+					return err
+				}
 			}
 			d.stageAt = 0
 		}
@@ -113,7 +123,6 @@ func (d *cudaDevice) read(data []byte, from handle, at int) error {
 	status := d.memcpyDtoHAsync(unsafe.Pointer(&data[0]), uintptr(from)+uintptr(at), uintptr(len(data)), d.stream)
 	if status == 0 {
 		status = d.streamSynchronize(d.stream)
-		d.stageAt = 0
 	}
 	return d.after("cuMemcpyDtoHAsync", status)
 }
@@ -141,16 +150,29 @@ func (d *cudaDevice) wait() error {
 	return d.after("cuStreamSynchronize", d.streamSynchronize(d.stream))
 }
 
+func (d *cudaDevice) use(queue int) { d.stream = d.streams[queue] }
+
+func (d *cudaDevice) mark() error {
+	defer d.enter()()
+	return d.after("cuEventRecord", d.eventRecord(d.event, d.stream))
+}
+
+func (d *cudaDevice) await() error {
+	defer d.enter()()
+	return d.after("cuStreamWaitEvent", d.streamWaitEvent(d.stream, d.event, 0))
+}
+
 func (d *cudaDevice) close() {
 	if d.context == 0 {
 		return
 	}
 	defer d.contextRelease(d.device)
 	defer d.enter()()
-	if d.stream == 0 {
-		return
+	for _, stream := range d.streams {
+		if stream != 0 {
+			d.streamSynchronize(stream)
+		}
 	}
-	d.streamSynchronize(d.stream)
 	for m := range d.memories {
 		d.memFree(uintptr(m))
 	}
@@ -160,5 +182,12 @@ func (d *cudaDevice) close() {
 	if d.stage != nil {
 		d.memFreeHost(d.stage)
 	}
-	d.streamDestroy(d.stream)
+	if d.event != 0 {
+		d.eventDestroy(d.event)
+	}
+	for _, stream := range d.streams {
+		if stream != 0 {
+			d.streamDestroy(stream)
+		}
+	}
 }

@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// Device is a device that is open. It has one queue.
+// Device is a device that is open. It has one queue, but between Fork and Join another one.
 type Device struct {
 	info    Info
 	driver  driver
@@ -15,6 +15,8 @@ type Device struct {
 	kernels map[string]handle
 	a       arguments
 	err     error // the first one
+	queue   int   // in use
+	forked  bool
 }
 
 func newDevice(info Info, d driver) *Device {
@@ -47,6 +49,35 @@ func (d *Device) Wait() error {
 func (d *Device) fail(err error) {
 	if d.err == nil && err != nil {
 		d.err = fmt.Errorf("%s (%s): %w", d.info.ID(), d.info.Name, err)
+	}
+}
+
+// Mark notes what is queued so far: what a Fork waits for.
+func (d *Device) Mark() { d.order((driver).mark) }
+
+// Fork has what follows queued beside what has been queued since Mark. It must not read or overwrite memory that the latter
+// writes, nor overwrite what it reads. Memory that is given back meanwhile is used again after Join.
+func (d *Device) Fork() {
+	d.queue, d.forked = 1, true
+	d.driver.use(1)
+	d.order((driver).await)
+}
+
+// Join ends what Fork began: what follows is done after all before.
+func (d *Device) Join() {
+	d.order((driver).mark)
+	d.queue, d.forked = 0, false
+	d.driver.use(0)
+	d.order((driver).await)
+	for _, b := range d.pool.late {
+		d.pool.giveBack(b)
+	}
+	d.pool.late = d.pool.late[:0]
+}
+
+func (d *Device) order(do func(driver) error) {
+	if d.err == nil {
+		d.fail(do(d.driver))
 	}
 }
 

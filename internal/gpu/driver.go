@@ -5,7 +5,8 @@ import "unsafe"
 // handle is what a driver calls a piece of memory or a kernel.
 type handle uintptr
 
-// driver is a device as one of the libraries reaches it. It does what it is told in order; only read and wait wait.
+// driver is a device as one of the libraries reaches it. It has two queues, of which queue 0 is used at first, and does what is
+// queued in one in order; only read and wait wait, for both queues if queue 1 was joined.
 type driver interface {
 	allocate(bytes int) (handle, error)
 	// release gives memory up, when what has been queued before is done.
@@ -19,6 +20,12 @@ type driver interface {
 	// launch runs a kernel in groups of threads.
 	launch(kernel handle, groups, threads [3]int, a *arguments) error
 	wait() error
+	// use has that queue take what follows.
+	use(queue int)
+	// mark notes how far the queue in use is, and await has the queue in use go on only when the one that was marked last has
+	// got there.
+	mark() error
+	await() error
 	close()
 }
 

@@ -18,6 +18,7 @@ type Memory struct {
 type buffer struct {
 	handle handle
 	size   int
+	queue  int // that it was taken in, and is taken in again
 }
 
 // Host returns a slice as memory of the processor; of nil there is none.
@@ -65,9 +66,10 @@ func (m Memory) handle() handle {
 // pool is memory that was given back and waits to be used again: asking a driver for some takes longer than many a kernel.
 // What has been queued may still use it; what uses it next is queued behind.
 type pool struct {
-	idle       []*buffer // in ascending order of size
-	used, held int       // numbers that are lent out, and that are lent out or idle
-	peak       int       // most that were lent out
+	idle       [2][]*buffer // by queue, in ascending order of size
+	late       []*buffer    // of the other queue than that in which it was given back: idle when the queues are joined
+	used, held int          // numbers that are lent out, and that are lent out or idle
+	peak       int          // most that were lent out
 }
 
 const (
@@ -88,15 +90,16 @@ func (d *Device) Allocate(n int) (Memory, error) {
 	}
 	n = max(n, 1)
 	p := &d.pool
-	i := p.position(n)
-	if i < len(p.idle) && p.idle[i].size <= maxWaste*n {
-		b := p.idle[i]
-		p.idle = slices.Delete(p.idle, i, i+1)
+	idle := &p.idle[d.queue]
+	i := position(*idle, n)
+	if i < len(*idle) && (*idle)[i].size <= maxWaste*n {
+		b := (*idle)[i]
+		*idle = slices.Delete(*idle, i, i+1)
 		p.lend(b.size)
 		return Memory{buffer: b, size: n}, nil
 	}
 	h, err := d.driver.allocate(4 * n)
-	if err != nil && len(p.idle) > 0 {
+	if err != nil && len(p.idle[0])+len(p.idle[1]) > 0 {
 		d.shrink(0)
 		h, err = d.driver.allocate(4 * n)
 	}
@@ -106,7 +109,7 @@ func (d *Device) Allocate(n int) (Memory, error) {
 	p.held += n
 	p.lend(n)
 	d.shrink(int(maxHeld * float64(p.peak)))
-	return Memory{buffer: &buffer{h, n}, size: n}, nil
+	return Memory{buffer: &buffer{h, n, d.queue}, size: n}, nil
 }
 
 // Take is Allocate whose error sticks. What it returns then is good for nothing, but may be used like any memory.
@@ -124,16 +127,26 @@ func (d *Device) Free(m Memory) {
 	if m.buffer == nil || m.buffer.handle == 0 {
 		return
 	}
-	d.pool.used -= m.buffer.size
-	d.pool.idle = slices.Insert(d.pool.idle, d.pool.position(m.buffer.size), m.buffer)
+	p := &d.pool
+	p.used -= m.buffer.size
+	if d.forked && m.buffer.queue != d.queue {
+		p.late = append(p.late, m.buffer)
+		return
+	}
+	p.giveBack(m.buffer)
+}
+
+func (p *pool) giveBack(b *buffer) {
+	idle := &p.idle[b.queue]
+	*idle = slices.Insert(*idle, position(*idle, b.size), b)
 }
 
 // Peak returns how many bytes were ever in use at once.
 func (d *Device) Peak() int { return 4 * d.pool.peak }
 
 // position returns where in idle the first buffer is that has room for n numbers.
-func (p *pool) position(n int) int {
-	i, _ := slices.BinarySearchFunc(p.idle, n, func(b *buffer, n int) int { return b.size - n })
+func position(idle []*buffer, n int) int {
+	i, _ := slices.BinarySearchFunc(idle, n, func(b *buffer, n int) int { return b.size - n })
 	return i
 }
 
@@ -145,9 +158,16 @@ func (p *pool) lend(n int) {
 // shrink gives up idle memory, the largest first, until the pool holds no more than most numbers.
 func (d *Device) shrink(most int) {
 	p := &d.pool
-	for len(p.idle) > 0 && p.held > most {
-		last := p.idle[len(p.idle)-1]
-		p.idle = p.idle[:len(p.idle)-1]
+	for p.held > most {
+		idle := &p.idle[0]
+		if n := len(p.idle[1]); n > 0 && (len(*idle) == 0 || p.idle[1][n-1].size > (*idle)[len(*idle)-1].size) {
+			idle = &p.idle[1]
+		}
+		if len(*idle) == 0 {
+			return
+		}
+		last := (*idle)[len(*idle)-1]
+		*idle = (*idle)[:len(*idle)-1]
 		p.held -= last.size
 		d.driver.release(last.handle)
 	}

@@ -34,7 +34,11 @@ type openCL struct {
 		waits uint32, list, event uintptr) clStatus
 	enqueueReadBuffer func(queue, memory uintptr, block uint32, at, size uintptr, data unsafe.Pointer,
 		waits uint32, list, event uintptr) clStatus
-	finish func(queue uintptr) clStatus
+	finish         func(queue uintptr) clStatus
+	flush          func(queue uintptr) clStatus
+	enqueueMarker  func(queue uintptr, waits uint32, list *uintptr, event *uintptr) clStatus
+	enqueueBarrier func(queue uintptr, waits uint32, list *uintptr, event *uintptr) clStatus
+	releaseEvent   func(event uintptr) clStatus
 }
 
 // Names of OpenCL's C headers.
@@ -103,6 +107,10 @@ var openOpenCL = sync.OnceValues(func() (library, error) {
 		{"clEnqueueWriteBuffer", &l.enqueueWriteBuffer},
 		{"clEnqueueReadBuffer", &l.enqueueReadBuffer},
 		{"clFinish", &l.finish},
+		{"clFlush", &l.flush},
+		{"clEnqueueMarkerWithWaitList", &l.enqueueMarker},
+		{"clEnqueueBarrierWithWaitList", &l.enqueueBarrier},
+		{"clReleaseEvent", &l.releaseEvent},
 	})
 })
 
@@ -186,10 +194,13 @@ func (l *openCL) open(info Info) (driver, error) {
 	if d.context = l.createContext(0, 1, &d.device, 0, 0, &status); status != 0 {
 		return nil, status.after("clCreateContext")
 	}
-	if d.queue = l.createQueue(d.context, d.device, 0, &status); status != 0 {
-		d.close()
-		return nil, status.after("clCreateCommandQueue")
+	for i := range d.queues {
+		if d.queues[i] = l.createQueue(d.context, d.device, 0, &status); status != 0 {
+			d.close()
+			return nil, status.after("clCreateCommandQueue")
+		}
 	}
+	d.use(0)
 	if err := d.build(); err != nil {
 		d.close()
 		return nil, err

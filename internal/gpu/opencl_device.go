@@ -14,7 +14,9 @@ import (
 // openCLDevice is a device of OpenCL.
 type openCLDevice struct {
 	*openCL
-	device, context, queue, program uintptr
+	device, context, queue, program uintptr // queue is the one in use
+	queues                          [2]uintptr
+	event                           uintptr // the mark
 	kernels                         []uintptr
 	memories                        map[handle]bool
 	staged                          [][]byte // written, but perhaps not copied yet
@@ -85,7 +87,7 @@ func (d *openCLDevice) write(to handle, at int, data []byte) error {
 		after("clEnqueueWriteBuffer")
 }
 
-// read waits for everything before it, so nothing is staged any more.
+// read waits for everything before it, so nothing is staged any more if queue 1 has been joined.
 func (d *openCLDevice) read(data []byte, from handle, at int) error {
 	err := d.enqueueReadBuffer(d.queue, uintptr(from), 1, uintptr(at), uintptr(len(data)), unsafe.Pointer(&data[0]), 0, 0, 0).
 		after("clEnqueueReadBuffer")
@@ -122,14 +124,41 @@ func (d *openCLDevice) launch(kernel handle, groups, threads [3]int, a *argument
 }
 
 func (d *openCLDevice) wait() error {
-	err := d.finish(d.queue).after("clFinish")
+	for _, queue := range d.queues {
+		if err := d.finish(queue).after("clFinish"); err != nil {
+			return err
+		}
+	}
 	d.unstage()
-	return err
+	return nil
+}
+
+func (d *openCLDevice) use(queue int) { d.queue = d.queues[queue] }
+
+// mark also has the device begin what is queued, which another queue is going to wait for.
+func (d *openCLDevice) mark() error {
+	if d.event != 0 {
+		d.releaseEvent(d.event)
+		d.event = 0
+	}
+	if status := d.enqueueMarker(d.queue, 0, nil, &d.event); status != 0 {
+		return status.after("clEnqueueMarkerWithWaitList")
+	}
+	return d.flush(d.queue).after("clFlush")
+}
+
+func (d *openCLDevice) await() error {
+	return d.enqueueBarrier(d.queue, 1, &d.event, nil).after("clEnqueueBarrierWithWaitList")
 }
 
 func (d *openCLDevice) close() {
-	if d.queue != 0 {
-		d.finish(d.queue)
+	for _, queue := range d.queues {
+		if queue != 0 {
+			d.finish(queue)
+		}
+	}
+	if d.event != 0 {
+		d.releaseEvent(d.event)
 	}
 	for _, k := range d.kernels {
 		d.releaseKernel(k)
@@ -140,8 +169,10 @@ func (d *openCLDevice) close() {
 	if d.program != 0 {
 		d.releaseProgram(d.program)
 	}
-	if d.queue != 0 {
-		d.releaseQueue(d.queue)
+	for _, queue := range d.queues {
+		if queue != 0 {
+			d.releaseQueue(queue)
+		}
 	}
 	d.releaseContext(d.context)
 }

@@ -58,4 +58,7 @@ func (s *simulated) wait() error {
 	return nil
 }
 
-func (s *simulated) close() {}
+func (s *simulated) use(int)      {}
+func (s *simulated) mark() error  { return s.wait() }
+func (s *simulated) await() error { return s.wait() }
+func (s *simulated) close()       {}

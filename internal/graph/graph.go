@@ -33,6 +33,7 @@ type Graph struct {
 	placed     map[*Node]placed
 	kept       map[*Node][]float32  // where wanted values go
 	gradients  map[*Node]*Parameter // wanted values that are gradients
+	branch     int                  // how many nodes there were at Branch, or 0
 	finally    []func()             // called when a run is done
 	hashText   func(o *op) string   // what of an op Gorgonia hashes: its id, but in a test that forces a collision
 }
@@ -119,6 +120,10 @@ func (g *Graph) Input(name string, data []float32, shape ...int) *Node {
 func (g *Graph) leaf(name string, shape []int) *Node {
 	return gorgonia.NewTensor(g.expr, tensor.Float32, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name))
 }
+
+// Branch says that what is added from now on may run beside what was added before: a card does so. There is one branch, and no
+// gradient.
+func (g *Graph) Branch() { g.branch = len(g.expr.AllNodes()) }
 
 // Keep has the machine write an op's value to data, which must have its size. A value can be kept once.
 func (g *Graph) Keep(n *Node, data []float32) {

@@ -26,6 +26,9 @@ type Machine struct {
 	images      int // of a batch; 0 if that isn't known
 	finally     []func()
 
+	branch, until int // the first step of a branch, or −1, and the last step before that it needs, or −1
+	at            int // the step under way
+
 	in, out []Memory // arguments, for reuse
 	seen    []View
 	targets []Target
@@ -96,7 +99,47 @@ func planned(d *Device, g *Graph) *Machine {
 			}
 		}
 	}
+	m.findBranch(g)
 	return m
+}
+
+// findBranch finds the step where a branch begins, and what it waits for.
+func (m *Machine) findBranch(g *Graph) {
+	m.branch, m.until = -1, -1
+	if g.branch == 0 || m.device.card == nil {
+		return
+	}
+	m.branch = slices.IndexFunc(m.steps, func(s step) bool { return s.node.ID() >= int64(g.branch) })
+	if m.branch < 0 {
+		return
+	}
+	read := map[int64]bool{}
+	for _, s := range m.steps[m.branch:] {
+		for _, id := range s.in {
+			read[id] = true
+		}
+	}
+	for i, s := range m.steps[:m.branch] {
+		if slices.ContainsFunc(s.out, func(id int64) bool { return read[id] }) {
+			m.until = i
+		}
+	}
+}
+
+// forks tells whether the branch runs beside what is before it: not where each step is to be timed.
+func (m *Machine) forks() bool {
+	return m.branch >= 0 && m.device.Observe == nil && m.device.kernels == kernels(m.device.card)
+}
+
+// fork begins the branch. What it needs was ready when that was marked, unless a reader before it has had a view evaluated.
+func (m *Machine) fork() {
+	for _, s := range m.steps[m.branch:] {
+		if slices.ContainsFunc(s.in, func(id int64) bool { return m.values[id].settled > m.until }) {
+			m.device.card.Mark()
+			break
+		}
+	}
+	m.device.card.Fork()
 }
 
 // lend notes which memory of the caller a node's value is in, if any.
@@ -229,8 +272,22 @@ func (m *Machine) runSteps() {
 			m.values[id].readers++
 		}
 	}
+	forks := m.forks()
+	if forks && m.until < 0 {
+		m.device.card.Mark()
+	}
 	for i := range m.steps {
+		if forks && i == m.branch {
+			m.fork()
+		}
+		m.at = i
 		m.run(&m.steps[i])
+		if forks && i == m.until {
+			m.device.card.Mark()
+		}
+	}
+	if forks {
+		m.device.card.Join()
 	}
 }
 

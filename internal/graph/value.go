@@ -14,10 +14,12 @@ type value struct {
 	exclusive           bool      // no other value lies where this one does
 	readers             int       // how many inputs of steps that haven't run yet are this value
 
-	home   int64 // the concatenation that it is part of, or −1
-	offset int   // where it lies in an image of that, in floats
-	sum    int   // the sum of gradients that it is a term of, or −1
-	merged bool  // it has been added to another term of that
+	home    int64 // the concatenation that it is part of, or −1
+	offset  int   // where it lies in an image of that, in floats
+	sum     int   // the sum of gradients that it is a term of, or −1
+	settled int   // the step in which its view was evaluated, or −1
+	made    int   // the step in which it got its memory
+	merged  bool  // it has been added to another term of that
 }
 
 // memory is a piece of the device's memory.
@@ -36,7 +38,7 @@ func (d *Device) drop(m *memory) {
 
 // valueOf returns a node's value before the run: in the caller's memory if it is lent, or else nowhere.
 func valueOf(n *Node, lent bool) value {
-	v := value{n: 1, channels: 1, pixels: n.Shape().TotalSize(), home: -1, sum: -1, lent: lent}
+	v := value{n: 1, channels: 1, pixels: n.Shape().TotalSize(), home: -1, sum: -1, settled: -1, lent: lent}
 	if shape := n.Shape(); len(shape) == 4 {
 		v.n, v.channels, v.pixels = shape[0], shape[1], size(shape[2:])
 	}
@@ -95,9 +97,9 @@ func (m *Machine) own(id int64, takeOver []int64) {
 	if v.lent {
 		return
 	}
-	v.exclusive = true
+	v.exclusive, v.made = true, m.at
 	for _, from := range takeOver {
-		if in := &m.values[from]; in.readers == 1 && in.exclusive && !in.lent && in.contiguous() && in.size() == v.size() {
+		if in := &m.values[from]; in.readers == 1 && in.exclusive && !in.lent && in.contiguous() && in.size() == v.size() && !m.beside(in) {
 			v.view = gpu.Plain(in.view.Data, v.channels, v.pixels)
 			v.held, in.held = in.held, v.held[:0]
 			return
@@ -139,7 +141,7 @@ func (m *Machine) release(v *value) {
 	for _, piece := range v.held {
 		m.device.drop(piece)
 	}
-	v.held, v.view, v.merged = v.held[:0], View{}, false
+	v.held, v.view, v.merged, v.settled = v.held[:0], View{}, false, -1
 }
 
 // contiguous returns a value as plain memory without gaps. Where it isn't that yet, it is from now on.
@@ -164,7 +166,12 @@ func (m *Machine) settle(v *value) {
 	for _, old := range v.held {
 		m.device.drop(old)
 	}
-	v.view, v.held, v.exclusive = view, append(v.held[:0], piece), true
+	v.view, v.held, v.exclusive, v.settled = view, append(v.held[:0], piece), true, m.at
+}
+
+// beside tells whether a value may still be read by what a branch runs beside.
+func (m *Machine) beside(v *value) bool {
+	return m.branch >= 0 && m.at >= m.branch && v.made < m.branch
 }
 
 // inPlaceOf returns the inputs whose memory an out may take over.

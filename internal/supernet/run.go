@@ -142,6 +142,9 @@ func (s *Supernet) build(
 		images := inputOf(g, b)
 		seen := map[*graph.Node]int{}
 		for i, a := range all {
+			if len(all) > 1 && i == (len(all)+1)/2 {
+				g.Branch()
+			}
 			logits := n.logits(images, a)
 			if first, ok := seen[logits]; ok {
 				run.same[i] = first
