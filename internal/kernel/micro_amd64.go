@@ -849,3 +849,173 @@ func padScaledAVX2(y *float32, x *float32, other *float32, channels int, top int
 //
 //go:noescape
 func padCombinedAVX2(y *float32, x *float32, other *float32, channels int, top int, rows int, vectors int, gap int, bottom int, scale *float32, shift *float32, otherScale *float32, low float32, outside float32)
+
+// planeMax3By1To8AVX512 computes what windows of rows of pixels have in maxima.
+//
+//go:noescape
+func planeMax3By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSum3By1To8AVX512 computes what windows of rows of pixels have in sums.
+//
+//go:noescape
+func planeSum3By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeRoute3By1To8AVX512 computes the gradient of maxima, which goes to a window's first largest pixel.
+//
+//go:noescape
+func planeRoute3By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeMax3By1To16AVX512 computes what windows of rows of pixels have in maxima.
+//
+//go:noescape
+func planeMax3By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSum3By1To16AVX512 computes what windows of rows of pixels have in sums.
+//
+//go:noescape
+func planeSum3By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeRoute3By1To16AVX512 computes the gradient of maxima, which goes to a window's first largest pixel.
+//
+//go:noescape
+func planeRoute3By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeMax3By1To32AVX512 computes what windows of rows of pixels have in maxima.
+//
+//go:noescape
+func planeMax3By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSum3By1To32AVX512 computes what windows of rows of pixels have in sums.
+//
+//go:noescape
+func planeSum3By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeRoute3By1To32AVX512 computes the gradient of maxima, which goes to a window's first largest pixel.
+//
+//go:noescape
+func planeRoute3By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeMax3By2To8AVX512 computes what windows of rows of pixels have in maxima.
+//
+//go:noescape
+func planeMax3By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSum3By2To8AVX512 computes what windows of rows of pixels have in sums.
+//
+//go:noescape
+func planeSum3By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeRoute3By2To8AVX512 computes the gradient of maxima, which goes to a window's first largest pixel.
+//
+//go:noescape
+func planeRoute3By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSpread3By2To8AVX512 computes the gradient of sums, whose own is multiplied by the factors before.
+//
+//go:noescape
+func planeSpread3By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeMax3By2To16AVX512 computes what windows of rows of pixels have in maxima.
+//
+//go:noescape
+func planeMax3By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSum3By2To16AVX512 computes what windows of rows of pixels have in sums.
+//
+//go:noescape
+func planeSum3By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeRoute3By2To16AVX512 computes the gradient of maxima, which goes to a window's first largest pixel.
+//
+//go:noescape
+func planeRoute3By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSpread3By2To16AVX512 computes the gradient of sums, whose own is multiplied by the factors before.
+//
+//go:noescape
+func planeSpread3By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeMax5By1To8AVX512 computes what windows of rows of pixels have in maxima.
+//
+//go:noescape
+func planeMax5By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSum5By1To8AVX512 computes what windows of rows of pixels have in sums.
+//
+//go:noescape
+func planeSum5By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeRoute5By1To8AVX512 computes the gradient of maxima, which goes to a window's first largest pixel.
+//
+//go:noescape
+func planeRoute5By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeMax5By1To16AVX512 computes what windows of rows of pixels have in maxima.
+//
+//go:noescape
+func planeMax5By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSum5By1To16AVX512 computes what windows of rows of pixels have in sums.
+//
+//go:noescape
+func planeSum5By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeRoute5By1To16AVX512 computes the gradient of maxima, which goes to a window's first largest pixel.
+//
+//go:noescape
+func planeRoute5By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeMax5By1To32AVX512 computes what windows of rows of pixels have in maxima.
+//
+//go:noescape
+func planeMax5By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSum5By1To32AVX512 computes what windows of rows of pixels have in sums.
+//
+//go:noescape
+func planeSum5By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeRoute5By1To32AVX512 computes the gradient of maxima, which goes to a window's first largest pixel.
+//
+//go:noescape
+func planeRoute5By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeMax5By2To8AVX512 computes what windows of rows of pixels have in maxima.
+//
+//go:noescape
+func planeMax5By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSum5By2To8AVX512 computes what windows of rows of pixels have in sums.
+//
+//go:noescape
+func planeSum5By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeRoute5By2To8AVX512 computes the gradient of maxima, which goes to a window's first largest pixel.
+//
+//go:noescape
+func planeRoute5By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSpread5By2To8AVX512 computes the gradient of sums, whose own is multiplied by the factors before.
+//
+//go:noescape
+func planeSpread5By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeMax5By2To16AVX512 computes what windows of rows of pixels have in maxima.
+//
+//go:noescape
+func planeMax5By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSum5By2To16AVX512 computes what windows of rows of pixels have in sums.
+//
+//go:noescape
+func planeSum5By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeRoute5By2To16AVX512 computes the gradient of maxima, which goes to a window's first largest pixel.
+//
+//go:noescape
+func planeRoute5By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// planeSpread5By2To16AVX512 computes the gradient of sums, whose own is multiplied by the factors before.
+//
+//go:noescape
+func planeSpread5By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)

@@ -30360,3 +30360,5588 @@ bottom_rest:
 	JNZ     channel
 	VZEROUPPER
 	RET
+
+// func planeMax3By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeMax3By1To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	VXORPS       Z0, Z0, Z0
+	VBROADCASTSS lowest<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scratch+104(FP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VMOVUPS      Z0, (BX)
+	MOVQ         rows+120(FP), SI
+	IMUL3Q       $+64, SI, SI
+	ADDQ         SI, BX
+	VMOVUPS      Z0, 64(BX)
+	XORQ         BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x01
+	SETNE        DI
+	MOVL         $0x0000ff00, R8
+	KMOVW        R8, K1
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R8)(DI*4), K1, Z2
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8)(DI*4), K1, Z3
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R8)(DI*4), K1, Z4
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+32, DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	CMOVQEQ      R8, DI
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVL         $0x0000fefe, R10
+	KMOVW        R10, K1
+	MOVL         $0x00007f7f, R10
+	KMOVW        R10, K2
+	ADDQ         $+64, R9
+
+across:
+	VBROADCASTF64X4 (DX), Z5
+	VINSERTF64X4    $0x01, (DX)(DI*1), Z5, Z5
+	VMULPS          Z2, Z5, Z5
+	CMPQ            other+16(FP), $0x00
+	JE              across_read
+	LEAQ            (DX)(SI*1), R10
+	VBROADCASTF64X4 (R10), Z6
+	VINSERTF64X4    $0x01, (R10)(DI*1), Z6, Z6
+	VMULPS          Z4, Z6, Z6
+	VADDPS          Z6, Z5, Z5
+
+across_read:
+	VADDPS  Z3, Z5, Z5
+	ADDQ    $+32, DX
+	VADDPS  Z5, Z1, Z1
+	VMOVAPS Z0, Z6
+	VALIGND $0x0f, Z5, Z5, K1, Z6
+	VMAXPS  Z5, Z6, Z6
+	VMOVAPS Z0, Z7
+	VALIGND $0x01, Z5, Z5, K2, Z7
+	VMAXPS  Z7, Z6, Z6
+	VMOVUPS Z6, (R9)
+	ADDQ    $+64, R9
+	DECQ    R8
+	JNZ     across
+	ADDQ    DI, DX
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+32, SI, SI
+	XORQ    DI, DI
+	CMPQ    AX, $0x01
+	CMOVQEQ DI, SI
+	MOVQ    rows+120(FP), DI
+	MOVQ    scratch+104(FP), R8
+	ADDQ    $0x3f, R8
+	ANDQ    $-64, R8
+
+down:
+	VMOVUPS         (R8), Z2
+	VMAXPS          64(R8), Z2, Z2
+	VMAXPS          128(R8), Z2, Z2
+	CMPQ            add+128(FP), $0x00
+	JE              down_add
+	VBROADCASTF64X4 (CX), Z3
+	VINSERTF64X4    $0x01, (CX)(SI*1), Z3, Z3
+	VADDPS          Z3, Z2, Z2
+
+down_add:
+	VMOVUPS       Y2, (CX)
+	VEXTRACTF64X4 $0x01, Z2, (CX)(SI*1)
+	ADDQ          $+32, CX
+	ADDQ          $+64, R8
+	DECQ          DI
+	JNZ           down
+	ADDQ          SI, CX
+	ADDQ          $+8, BX
+	SUBQ          $+2, AX
+	JG            unit
+	XORQ          AX, AX
+	VCMPPS        $0x03, Z1, Z1, K1
+	KMOVW         K1, AX
+	VZEROUPPER
+	MOVQ          AX, nan+136(FP)
+	RET
+
+DATA lowest<>+0(SB)/4, $-8388608
+GLOBL lowest<>(SB), RODATA|NOPTR, $4
+
+// func planeSum3By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeSum3By1To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 64(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x01
+	SETNE        DI
+	MOVL         $0x0000ff00, R8
+	KMOVW        R8, K1
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z1
+	VBROADCASTSS (R8)(DI*4), K1, Z1
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R8)(DI*4), K1, Z2
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8)(DI*4), K1, Z3
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+32, DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	CMOVQEQ      R8, DI
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVL         $0x0000fefe, R10
+	KMOVW        R10, K1
+	MOVL         $0x00007f7f, R10
+	KMOVW        R10, K2
+	ADDQ         $+64, R9
+	MOVQ         before+48(FP), R10
+
+across:
+	VBROADCASTF64X4 (DX), Z4
+	VINSERTF64X4    $0x01, (DX)(DI*1), Z4, Z4
+	VMULPS          Z1, Z4, Z4
+	CMPQ            other+16(FP), $0x00
+	JE              across_read
+	LEAQ            (DX)(SI*1), R11
+	VBROADCASTF64X4 (R11), Z5
+	VINSERTF64X4    $0x01, (R11)(DI*1), Z5, Z5
+	VMULPS          Z3, Z5, Z5
+	VADDPS          Z5, Z4, Z4
+
+across_read:
+	VADDPS          Z2, Z4, Z4
+	ADDQ            $+32, DX
+	CMPQ            before+48(FP), $0x00
+	JE              across_scaled
+	VBROADCASTF64X4 (R10), Z5
+	VMULPS          Z5, Z4, Z4
+	ADDQ            $+32, R10
+
+across_scaled:
+	VMOVAPS Z0, Z5
+	VALIGND $0x0f, Z4, Z4, K1, Z5
+	VADDPS  Z4, Z5, Z5
+	VMOVAPS Z0, Z6
+	VALIGND $0x01, Z4, Z4, K2, Z6
+	VADDPS  Z6, Z5, Z5
+	VMOVUPS Z5, (R9)
+	ADDQ    $+64, R9
+	DECQ    R8
+	JNZ     across
+	ADDQ    DI, DX
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+32, SI, SI
+	XORQ    DI, DI
+	CMPQ    AX, $0x01
+	CMOVQEQ DI, SI
+	MOVQ    rows+120(FP), DI
+	MOVQ    scratch+104(FP), R8
+	ADDQ    $0x3f, R8
+	ANDQ    $-64, R8
+	MOVQ    after+56(FP), R9
+
+down:
+	VMOVUPS         (R8), Z1
+	VADDPS          64(R8), Z1, Z1
+	VADDPS          128(R8), Z1, Z1
+	CMPQ            after+56(FP), $0x00
+	JE              down_scaled
+	VBROADCASTF64X4 (R9), Z2
+	VMULPS          Z2, Z1, Z1
+	ADDQ            $+32, R9
+
+down_scaled:
+	CMPQ            add+128(FP), $0x00
+	JE              down_add
+	VBROADCASTF64X4 (CX), Z2
+	VINSERTF64X4    $0x01, (CX)(SI*1), Z2, Z2
+	VADDPS          Z2, Z1, Z1
+
+down_add:
+	VMOVUPS       Y1, (CX)
+	VEXTRACTF64X4 $0x01, Z1, (CX)(SI*1)
+	ADDQ          $+32, CX
+	ADDQ          $+64, R8
+	DECQ          DI
+	JNZ           down
+	ADDQ          SI, CX
+	ADDQ          $+8, BX
+	SUBQ          $+2, AX
+	JG            unit
+	XORQ          AX, AX
+	VZEROUPPER
+	MOVQ          AX, nan+136(FP)
+	RET
+
+// func planeRoute3By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeRoute3By1To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         dy+64(FP), BX
+	VBROADCASTSS lowest<>+0(SB), Z0
+	MOVQ         scratch+104(FP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VMOVUPS      Z0, (SI)
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+64, DI, DI
+	ADDQ         DI, SI
+	VMOVUPS      Z0, 64(SI)
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSS number1<>+0(SB), Z2
+	VBROADCASTSS number2<>+0(SB), Z3
+	XORQ         SI, SI
+
+unit:
+	MOVQ         other+16(FP), DI
+	SUBQ         x+8(FP), DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	SETNE        R8
+	MOVL         $0x0000ff00, R9
+	KMOVW        R9, K1
+	MOVQ         scale+24(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R9)(R8*4), K1, Z4
+	MOVQ         shift+32(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R9)(R8*4), K1, Z5
+	MOVQ         otherScale+40(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R9)(R8*4), K1, Z6
+	MOVQ         rows+120(FP), R8
+	IMUL3Q       $+32, R8, R8
+	XORQ         R9, R9
+	CMPQ         AX, $0x01
+	CMOVQEQ      R9, R8
+	MOVQ         rows+120(FP), R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         scratch+104(FP), R11
+	ADDQ         $0x3f, R11
+	ANDQ         $-64, R11
+	MOVQ         rows+120(FP), R12
+	IMUL3Q       $+64, R12, R12
+	LEAQ         192(R11)(R12*1), R11
+	MOVL         $0x0000fefe, R12
+	KMOVW        R12, K1
+	MOVL         $0x00007f7f, R12
+	KMOVW        R12, K2
+	ADDQ         $+64, R10
+
+across:
+	VBROADCASTF64X4 (DX), Z7
+	VINSERTF64X4    $0x01, (DX)(R8*1), Z7, Z7
+	VMULPS          Z4, Z7, Z7
+	CMPQ            other+16(FP), $0x00
+	JE              across_read
+	LEAQ            (DX)(DI*1), R12
+	VBROADCASTF64X4 (R12), Z8
+	VINSERTF64X4    $0x01, (R12)(R8*1), Z8, Z8
+	VMULPS          Z6, Z8, Z8
+	VADDPS          Z8, Z7, Z7
+
+across_read:
+	VADDPS       Z5, Z7, Z7
+	ADDQ         $+32, DX
+	VMOVAPS      Z0, Z8
+	VALIGND      $0x0f, Z7, Z7, K1, Z8
+	VXORPS       Z9, Z9, Z9
+	VCMPPS       $0x1e, Z8, Z7, K3
+	VMOVAPS      Z2, K3, Z9
+	VMAXPS       Z8, Z7, Z8
+	VMOVAPS      Z0, Z10
+	VALIGND      $0x01, Z7, Z7, K2, Z10
+	VCMPPS       $0x1e, Z8, Z10, K3
+	VMOVAPS      Z3, K3, Z9
+	VMAXPS       Z8, Z10, Z7
+	VMOVUPS      Z7, (R10)
+	VMOVUPS      Z9, (R11)
+	ADDQ         $+64, R10
+	ADDQ         $+64, R11
+	DECQ         R9
+	JNZ          across
+	ADDQ         R8, DX
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	SETNE        R8
+	MOVL         $0x0000ff00, R9
+	KMOVW        R9, K1
+	MOVQ         dyScale+80(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R9)(R8*4), K1, Z4
+	MOVQ         dyShift+88(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R9)(R8*4), K1, Z5
+	MOVQ         dyOtherScale+96(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R9)(R8*4), K1, Z6
+	MOVQ         rows+120(FP), R8
+	IMUL3Q       $+32, R8, R8
+	XORQ         R9, R9
+	CMPQ         AX, $0x01
+	CMOVQEQ      R9, R8
+	MOVQ         rows+120(FP), R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         scratch+104(FP), R11
+	ADDQ         $0x3f, R11
+	ANDQ         $-64, R11
+	MOVQ         rows+120(FP), R12
+	IMUL3Q       $+128, R12, R12
+	LEAQ         192(R11)(R12*1), R11
+	LEAQ         (BX), R12
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+
+windows0:
+	VBROADCASTF64X4 (R12), Z10
+	VINSERTF64X4    $0x01, (R12)(R8*1), Z10, Z10
+	VMULPS          Z4, Z10, Z10
+	CMPQ            dyOther+72(FP), $0x00
+	JE              windows0_read
+	LEAQ            (R12)(DI*1), R13
+	VBROADCASTF64X4 (R13), Z11
+	VINSERTF64X4    $0x01, (R13)(R8*1), Z11, Z11
+	VMULPS          Z6, Z11, Z11
+	VADDPS          Z11, Z10, Z10
+
+windows0_read:
+	VADDPS  Z5, Z10, Z10
+	VMOVUPS (R10), Z11
+	VMOVUPS 64(R10), Z12
+	VCMPPS  $0x1e, Z11, Z12, K1
+	VMAXPS  Z11, Z12, Z11
+	VMOVUPS 128(R10), Z12
+	VCMPPS  $0x1e, Z11, Z12, K2
+	VMAXPS  Z11, Z12, Z11
+	VADDPS  Z10, Z9, K2, Z9
+	VXORPS  Z10, Z10, K2, Z10
+	VADDPS  Z10, Z8, K1, Z8
+	VXORPS  Z10, Z10, K1, Z10
+	VADDPS  Z10, Z7, Z7
+	VMOVUPS Z7, (R11)
+	VMOVAPS Z8, Z7
+	VMOVAPS Z9, Z8
+	VXORPS  Z9, Z9, Z9
+	ADDQ    $+32, R12
+	ADDQ    $+64, R10
+	ADDQ    $+64, R11
+	DECQ    R9
+	JNZ     windows0
+	VMOVUPS Z7, (R11)
+	VMOVUPS Z8, 64(R11)
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+32, DI, DI
+	XORQ    R8, R8
+	CMPQ    AX, $0x01
+	CMOVQEQ R8, DI
+	MOVQ    rows+120(FP), R8
+	IMUL3Q  $+32, R8, R8
+	ADDQ    R8, BX
+	ADDQ    DI, BX
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+32, DI, DI
+	XORQ    R8, R8
+	CMPQ    AX, $0x01
+	CMOVQEQ R8, DI
+	MOVQ    rows+120(FP), R8
+	MOVQ    scratch+104(FP), R9
+	ADDQ    $0x3f, R9
+	ANDQ    $-64, R9
+	MOVQ    rows+120(FP), R10
+	IMUL3Q  $+64, R10, R10
+	LEAQ    192(R9)(R10*1), R9
+	MOVQ    scratch+104(FP), R10
+	ADDQ    $0x3f, R10
+	ANDQ    $-64, R10
+	MOVQ    rows+120(FP), R11
+	IMUL3Q  $+128, R11, R11
+	LEAQ    192(R10)(R11*1), R10
+	MOVL    $0x0000fefe, R11
+	KMOVW   R11, K1
+	MOVL    $0x00007f7f, R11
+	KMOVW   R11, K2
+	ADDQ    $+64, R10
+
+pixels:
+	VMOVUPS         (R10), Z4
+	VMOVUPS         (R9), Z5
+	VCMPPS          $0x00, Z1, Z5, K3
+	VMOVAPS.Z       Z4, K3, Z6
+	VMOVAPS         Z1, Z7
+	VALIGND         $0x01, Z6, Z6, K2, Z7
+	VCMPPS          $0x00, Z2, Z5, K3
+	VMOVAPS.Z       Z4, K3, Z6
+	VADDPS          Z6, Z7, Z7
+	VCMPPS          $0x00, Z3, Z5, K3
+	VMOVAPS.Z       Z4, K3, Z4
+	VMOVAPS         Z1, Z5
+	VALIGND         $0x0f, Z4, Z4, K1, Z5
+	VADDPS          Z5, Z7, Z7
+	CMPQ            add+128(FP), $0x00
+	JE              pixels_add
+	VBROADCASTF64X4 (CX), Z4
+	VINSERTF64X4    $0x01, (CX)(DI*1), Z4, Z4
+	VADDPS          Z4, Z7, Z7
+
+pixels_add:
+	VMOVUPS       Y7, (CX)
+	VEXTRACTF64X4 $0x01, Z7, (CX)(DI*1)
+	ADDQ          $+32, CX
+	ADDQ          $+64, R10
+	ADDQ          $+64, R9
+	DECQ          R8
+	JNZ           pixels
+	ADDQ          DI, CX
+	ADDQ          $+8, SI
+	SUBQ          $+2, AX
+	JG            unit
+	XORQ          AX, AX
+	VZEROUPPER
+	MOVQ          AX, nan+136(FP)
+	RET
+
+DATA number1<>+0(SB)/4, $+1065353216
+GLOBL number1<>(SB), RODATA|NOPTR, $4
+
+DATA number2<>+0(SB)/4, $+1073741824
+GLOBL number2<>(SB), RODATA|NOPTR, $4
+
+// func planeMax3By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeMax3By1To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	VXORPS       Z0, Z0, Z0
+	VBROADCASTSS lowest<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scratch+104(FP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VMOVUPS      Z0, (BX)
+	MOVQ         rows+120(FP), SI
+	IMUL3Q       $+64, SI, SI
+	ADDQ         SI, BX
+	VMOVUPS      Z0, 64(BX)
+	XORQ         BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z4
+	MOVQ         rows+120(FP), DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+64, R8
+
+across:
+	VMOVUPS (DX), Z5
+	VMULPS  Z2, Z5, Z5
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R9
+	VMOVUPS (R9), Z6
+	VMULPS  Z4, Z6, Z6
+	VADDPS  Z6, Z5, Z5
+
+across_read:
+	VADDPS  Z3, Z5, Z5
+	ADDQ    $+64, DX
+	VADDPS  Z5, Z1, Z1
+	VALIGND $0x0f, Z0, Z5, Z6
+	VMAXPS  Z5, Z6, Z6
+	VALIGND $0x01, Z5, Z0, Z5
+	VMAXPS  Z5, Z6, Z6
+	VMOVUPS Z6, (R8)
+	ADDQ    $+64, R8
+	DECQ    DI
+	JNZ     across
+	MOVQ    rows+120(FP), SI
+	MOVQ    scratch+104(FP), DI
+	ADDQ    $0x3f, DI
+	ANDQ    $-64, DI
+
+down:
+	VMOVUPS (DI), Z2
+	VMAXPS  64(DI), Z2, Z2
+	VMAXPS  128(DI), Z2, Z2
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z3
+	VADDPS  Z3, Z2, Z2
+
+down_add:
+	VMOVUPS Z2, (CX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VCMPPS  $0x03, Z1, Z1, K1
+	KMOVW   K1, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeSum3By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeSum3By1To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 64(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z1
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         rows+120(FP), DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+64, R8
+	MOVQ         before+48(FP), R9
+
+across:
+	VMOVUPS (DX), Z4
+	VMULPS  Z1, Z4, Z4
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R10
+	VMOVUPS (R10), Z5
+	VMULPS  Z3, Z5, Z5
+	VADDPS  Z5, Z4, Z4
+
+across_read:
+	VADDPS Z2, Z4, Z4
+	ADDQ   $+64, DX
+	CMPQ   before+48(FP), $0x00
+	JE     across_scaled
+	VMULPS (R9), Z4, Z4
+	ADDQ   $+64, R9
+
+across_scaled:
+	VALIGND $0x0f, Z0, Z4, Z5
+	VADDPS  Z4, Z5, Z5
+	VALIGND $0x01, Z4, Z0, Z4
+	VADDPS  Z4, Z5, Z5
+	VMOVUPS Z5, (R8)
+	ADDQ    $+64, R8
+	DECQ    DI
+	JNZ     across
+	MOVQ    rows+120(FP), SI
+	MOVQ    scratch+104(FP), DI
+	ADDQ    $0x3f, DI
+	ANDQ    $-64, DI
+	MOVQ    after+56(FP), R8
+
+down:
+	VMOVUPS (DI), Z1
+	VADDPS  64(DI), Z1, Z1
+	VADDPS  128(DI), Z1, Z1
+	CMPQ    after+56(FP), $0x00
+	JE      down_scaled
+	VMULPS  (R8), Z1, Z1
+	ADDQ    $+64, R8
+
+down_scaled:
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z2
+	VADDPS  Z2, Z1, Z1
+
+down_add:
+	VMOVUPS Z1, (CX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeRoute3By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeRoute3By1To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         dy+64(FP), BX
+	VBROADCASTSS lowest<>+0(SB), Z0
+	MOVQ         scratch+104(FP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VMOVUPS      Z0, (SI)
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+64, DI, DI
+	ADDQ         DI, SI
+	VMOVUPS      Z0, 64(SI)
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSS number1<>+0(SB), Z2
+	VBROADCASTSS number2<>+0(SB), Z3
+	XORQ         SI, SI
+
+unit:
+	MOVQ         other+16(FP), DI
+	SUBQ         x+8(FP), DI
+	MOVQ         scale+24(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z4
+	MOVQ         shift+32(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z5
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	IMUL3Q       $+64, R11, R11
+	LEAQ         192(R10)(R11*1), R10
+	ADDQ         $+64, R9
+
+across:
+	VMOVUPS (DX), Z7
+	VMULPS  Z4, Z7, Z7
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(DI*1), R11
+	VMOVUPS (R11), Z8
+	VMULPS  Z6, Z8, Z8
+	VADDPS  Z8, Z7, Z7
+
+across_read:
+	VADDPS       Z5, Z7, Z7
+	ADDQ         $+64, DX
+	VALIGND      $0x0f, Z0, Z7, Z8
+	VXORPS       Z9, Z9, Z9
+	VCMPPS       $0x1e, Z8, Z7, K1
+	VMOVAPS      Z2, K1, Z9
+	VMAXPS       Z8, Z7, Z8
+	VALIGND      $0x01, Z7, Z0, Z7
+	VCMPPS       $0x1e, Z8, Z7, K1
+	VMOVAPS      Z3, K1, Z9
+	VMAXPS       Z8, Z7, Z7
+	VMOVUPS      Z7, (R9)
+	VMOVUPS      Z9, (R10)
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	DECQ         R8
+	JNZ          across
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	MOVQ         dyScale+80(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z4
+	MOVQ         dyShift+88(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z5
+	MOVQ         dyOtherScale+96(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	IMUL3Q       $+128, R11, R11
+	LEAQ         192(R10)(R11*1), R10
+	LEAQ         (BX), R11
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+
+windows0:
+	VMOVUPS (R11), Z10
+	VMULPS  Z4, Z10, Z10
+	CMPQ    dyOther+72(FP), $0x00
+	JE      windows0_read
+	LEAQ    (R11)(DI*1), R12
+	VMOVUPS (R12), Z11
+	VMULPS  Z6, Z11, Z11
+	VADDPS  Z11, Z10, Z10
+
+windows0_read:
+	VADDPS  Z5, Z10, Z10
+	VMOVUPS (R9), Z11
+	VMOVUPS 64(R9), Z12
+	VCMPPS  $0x1e, Z11, Z12, K1
+	VMAXPS  Z11, Z12, Z11
+	VMOVUPS 128(R9), Z12
+	VCMPPS  $0x1e, Z11, Z12, K2
+	VMAXPS  Z11, Z12, Z11
+	VADDPS  Z10, Z9, K2, Z9
+	VXORPS  Z10, Z10, K2, Z10
+	VADDPS  Z10, Z8, K1, Z8
+	VXORPS  Z10, Z10, K1, Z10
+	VADDPS  Z10, Z7, Z7
+	VMOVUPS Z7, (R10)
+	VMOVAPS Z8, Z7
+	VMOVAPS Z9, Z8
+	VXORPS  Z9, Z9, Z9
+	ADDQ    $+64, R11
+	ADDQ    $+64, R9
+	ADDQ    $+64, R10
+	DECQ    R8
+	JNZ     windows0
+	VMOVUPS Z7, (R10)
+	VMOVUPS Z8, 64(R10)
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+64, DI, DI
+	ADDQ    DI, BX
+	MOVQ    rows+120(FP), DI
+	MOVQ    scratch+104(FP), R8
+	ADDQ    $0x3f, R8
+	ANDQ    $-64, R8
+	MOVQ    rows+120(FP), R9
+	IMUL3Q  $+64, R9, R9
+	LEAQ    192(R8)(R9*1), R8
+	MOVQ    scratch+104(FP), R9
+	ADDQ    $0x3f, R9
+	ANDQ    $-64, R9
+	MOVQ    rows+120(FP), R10
+	IMUL3Q  $+128, R10, R10
+	LEAQ    192(R9)(R10*1), R9
+	ADDQ    $+64, R9
+
+pixels:
+	VMOVUPS   (R9), Z4
+	VMOVUPS   (R8), Z5
+	VCMPPS    $0x00, Z1, Z5, K1
+	VMOVAPS.Z Z4, K1, Z6
+	VALIGND   $0x01, Z6, Z1, Z6
+	VCMPPS    $0x00, Z2, Z5, K1
+	VMOVAPS.Z Z4, K1, Z7
+	VADDPS    Z7, Z6, Z6
+	VCMPPS    $0x00, Z3, Z5, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VALIGND   $0x0f, Z1, Z4, Z4
+	VADDPS    Z4, Z6, Z6
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add
+	VMOVUPS   (CX), Z4
+	VADDPS    Z4, Z6, Z6
+
+pixels_add:
+	VMOVUPS Z6, (CX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
+	ADDQ    $+64, R8
+	DECQ    DI
+	JNZ     pixels
+	ADDQ    $+4, SI
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeMax3By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeMax3By1To32AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	VXORPS       Z0, Z0, Z0
+	VBROADCASTSS lowest<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scratch+104(FP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      Z0, 64(BX)
+	MOVQ         rows+120(FP), SI
+	IMUL3Q       $+128, SI, SI
+	ADDQ         SI, BX
+	VMOVUPS      Z0, 128(BX)
+	VMOVUPS      Z0, 192(BX)
+	XORQ         BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z4
+	MOVQ         rows+120(FP), DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+128, R8
+
+across:
+	VMOVUPS (DX), Z5
+	VMULPS  Z2, Z5, Z5
+	VMOVUPS 64(DX), Z6
+	VMULPS  Z2, Z6, Z6
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R9
+	VMOVUPS (R9), Z7
+	VMULPS  Z4, Z7, Z7
+	VADDPS  Z7, Z5, Z5
+	VMOVUPS 64(R9), Z7
+	VMULPS  Z4, Z7, Z7
+	VADDPS  Z7, Z6, Z6
+
+across_read:
+	VADDPS  Z3, Z5, Z5
+	VADDPS  Z3, Z6, Z6
+	ADDQ    $+128, DX
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z6, Z1, Z1
+	VALIGND $0x0f, Z0, Z5, Z7
+	VALIGND $0x0f, Z5, Z6, Z8
+	VMAXPS  Z5, Z7, Z7
+	VMAXPS  Z6, Z8, Z8
+	VALIGND $0x01, Z5, Z6, Z5
+	VALIGND $0x01, Z6, Z0, Z6
+	VMAXPS  Z5, Z7, Z7
+	VMAXPS  Z6, Z8, Z8
+	VMOVUPS Z7, (R8)
+	VMOVUPS Z8, 64(R8)
+	ADDQ    $+128, R8
+	DECQ    DI
+	JNZ     across
+	MOVQ    rows+120(FP), SI
+	MOVQ    scratch+104(FP), DI
+	ADDQ    $0x3f, DI
+	ANDQ    $-64, DI
+
+down:
+	VMOVUPS (DI), Z2
+	VMAXPS  128(DI), Z2, Z2
+	VMAXPS  256(DI), Z2, Z2
+	VMOVUPS 64(DI), Z3
+	VMAXPS  192(DI), Z3, Z3
+	VMAXPS  320(DI), Z3, Z3
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z4
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 64(CX), Z4
+	VADDPS  Z4, Z3, Z3
+
+down_add:
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    $+128, CX
+	ADDQ    $+128, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VCMPPS  $0x03, Z1, Z1, K1
+	KMOVW   K1, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeSum3By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeSum3By1To32AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, 64(BX)
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+128, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 128(BX)
+	VMOVUPS Z0, 192(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z1
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         rows+120(FP), DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+128, R8
+	MOVQ         before+48(FP), R9
+
+across:
+	VMOVUPS (DX), Z4
+	VMULPS  Z1, Z4, Z4
+	VMOVUPS 64(DX), Z5
+	VMULPS  Z1, Z5, Z5
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R10
+	VMOVUPS (R10), Z6
+	VMULPS  Z3, Z6, Z6
+	VADDPS  Z6, Z4, Z4
+	VMOVUPS 64(R10), Z6
+	VMULPS  Z3, Z6, Z6
+	VADDPS  Z6, Z5, Z5
+
+across_read:
+	VADDPS Z2, Z4, Z4
+	VADDPS Z2, Z5, Z5
+	ADDQ   $+128, DX
+	CMPQ   before+48(FP), $0x00
+	JE     across_scaled
+	VMULPS (R9), Z4, Z4
+	VMULPS 64(R9), Z5, Z5
+	ADDQ   $+128, R9
+
+across_scaled:
+	VALIGND $0x0f, Z0, Z4, Z6
+	VALIGND $0x0f, Z4, Z5, Z7
+	VADDPS  Z4, Z6, Z6
+	VADDPS  Z5, Z7, Z7
+	VALIGND $0x01, Z4, Z5, Z4
+	VALIGND $0x01, Z5, Z0, Z5
+	VADDPS  Z4, Z6, Z6
+	VADDPS  Z5, Z7, Z7
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	ADDQ    $+128, R8
+	DECQ    DI
+	JNZ     across
+	MOVQ    rows+120(FP), SI
+	MOVQ    scratch+104(FP), DI
+	ADDQ    $0x3f, DI
+	ANDQ    $-64, DI
+	MOVQ    after+56(FP), R8
+
+down:
+	VMOVUPS (DI), Z1
+	VADDPS  128(DI), Z1, Z1
+	VADDPS  256(DI), Z1, Z1
+	VMOVUPS 64(DI), Z2
+	VADDPS  192(DI), Z2, Z2
+	VADDPS  320(DI), Z2, Z2
+	CMPQ    after+56(FP), $0x00
+	JE      down_scaled
+	VMULPS  (R8), Z1, Z1
+	VMULPS  64(R8), Z2, Z2
+	ADDQ    $+128, R8
+
+down_scaled:
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z3
+	VADDPS  Z3, Z1, Z1
+	VMOVUPS 64(CX), Z3
+	VADDPS  Z3, Z2, Z2
+
+down_add:
+	VMOVUPS Z1, (CX)
+	VMOVUPS Z2, 64(CX)
+	ADDQ    $+128, CX
+	ADDQ    $+128, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeRoute3By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeRoute3By1To32AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         dy+64(FP), BX
+	VBROADCASTSS lowest<>+0(SB), Z0
+	MOVQ         scratch+104(FP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, 64(SI)
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+128, DI, DI
+	ADDQ         DI, SI
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 192(SI)
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSS number1<>+0(SB), Z2
+	VBROADCASTSS number2<>+0(SB), Z3
+	XORQ         SI, SI
+
+unit:
+	MOVQ         other+16(FP), DI
+	SUBQ         x+8(FP), DI
+	MOVQ         scale+24(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z4
+	MOVQ         shift+32(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z5
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	IMUL3Q       $+128, R11, R11
+	LEAQ         384(R10)(R11*1), R10
+	ADDQ         $+128, R9
+
+across:
+	VMOVUPS (DX), Z7
+	VMULPS  Z4, Z7, Z7
+	VMOVUPS 64(DX), Z8
+	VMULPS  Z4, Z8, Z8
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(DI*1), R11
+	VMOVUPS (R11), Z9
+	VMULPS  Z6, Z9, Z9
+	VADDPS  Z9, Z7, Z7
+	VMOVUPS 64(R11), Z9
+	VMULPS  Z6, Z9, Z9
+	VADDPS  Z9, Z8, Z8
+
+across_read:
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z5, Z8, Z8
+	ADDQ         $+128, DX
+	VALIGND      $0x0f, Z0, Z7, Z9
+	VALIGND      $0x0f, Z7, Z8, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VCMPPS       $0x1e, Z9, Z7, K1
+	VMOVAPS      Z2, K1, Z11
+	VMAXPS       Z9, Z7, Z9
+	VCMPPS       $0x1e, Z10, Z8, K1
+	VMOVAPS      Z2, K1, Z12
+	VMAXPS       Z10, Z8, Z10
+	VALIGND      $0x01, Z7, Z8, Z7
+	VALIGND      $0x01, Z8, Z0, Z8
+	VCMPPS       $0x1e, Z9, Z7, K1
+	VMOVAPS      Z3, K1, Z11
+	VMAXPS       Z9, Z7, Z7
+	VCMPPS       $0x1e, Z10, Z8, K1
+	VMOVAPS      Z3, K1, Z12
+	VMAXPS       Z10, Z8, Z8
+	VMOVUPS      Z7, (R9)
+	VMOVUPS      Z11, (R10)
+	VMOVUPS      Z8, 64(R9)
+	VMOVUPS      Z12, 64(R10)
+	ADDQ         $+128, R9
+	ADDQ         $+128, R10
+	DECQ         R8
+	JNZ          across
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	MOVQ         dyScale+80(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z4
+	MOVQ         dyShift+88(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z5
+	MOVQ         dyOtherScale+96(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	IMUL3Q       $+256, R11, R11
+	LEAQ         384(R10)(R11*1), R10
+	LEAQ         (BX), R11
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+
+windows0:
+	VMOVUPS (R11), Z10
+	VMULPS  Z4, Z10, Z10
+	CMPQ    dyOther+72(FP), $0x00
+	JE      windows0_read
+	LEAQ    (R11)(DI*1), R12
+	VMOVUPS (R12), Z11
+	VMULPS  Z6, Z11, Z11
+	VADDPS  Z11, Z10, Z10
+
+windows0_read:
+	VADDPS       Z5, Z10, Z10
+	VMOVUPS      (R9), Z11
+	VMOVUPS      128(R9), Z12
+	VCMPPS       $0x1e, Z11, Z12, K1
+	VMAXPS       Z11, Z12, Z11
+	VMOVUPS      256(R9), Z12
+	VCMPPS       $0x1e, Z11, Z12, K2
+	VMAXPS       Z11, Z12, Z11
+	VADDPS       Z10, Z9, K2, Z9
+	VXORPS       Z10, Z10, K2, Z10
+	VADDPS       Z10, Z8, K1, Z8
+	VXORPS       Z10, Z10, K1, Z10
+	VADDPS       Z10, Z7, Z7
+	VMOVUPS      Z7, (R10)
+	VMOVAPS      Z8, Z7
+	VMOVAPS      Z9, Z8
+	VXORPS       Z9, Z9, Z9
+	ADDQ         $+128, R11
+	ADDQ         $+128, R9
+	ADDQ         $+128, R10
+	DECQ         R8
+	JNZ          windows0
+	VMOVUPS      Z7, (R10)
+	VMOVUPS      Z8, 128(R10)
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	MOVQ         dyScale+80(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z4
+	MOVQ         dyShift+88(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z5
+	MOVQ         dyOtherScale+96(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	IMUL3Q       $+256, R11, R11
+	LEAQ         384(R10)(R11*1), R10
+	LEAQ         64(BX), R11
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+
+windows1:
+	VMOVUPS (R11), Z10
+	VMULPS  Z4, Z10, Z10
+	CMPQ    dyOther+72(FP), $0x00
+	JE      windows1_read
+	LEAQ    (R11)(DI*1), R12
+	VMOVUPS (R12), Z11
+	VMULPS  Z6, Z11, Z11
+	VADDPS  Z11, Z10, Z10
+
+windows1_read:
+	VADDPS  Z5, Z10, Z10
+	VMOVUPS 64(R9), Z11
+	VMOVUPS 192(R9), Z12
+	VCMPPS  $0x1e, Z11, Z12, K1
+	VMAXPS  Z11, Z12, Z11
+	VMOVUPS 320(R9), Z12
+	VCMPPS  $0x1e, Z11, Z12, K2
+	VMAXPS  Z11, Z12, Z11
+	VADDPS  Z10, Z9, K2, Z9
+	VXORPS  Z10, Z10, K2, Z10
+	VADDPS  Z10, Z8, K1, Z8
+	VXORPS  Z10, Z10, K1, Z10
+	VADDPS  Z10, Z7, Z7
+	VMOVUPS Z7, 64(R10)
+	VMOVAPS Z8, Z7
+	VMOVAPS Z9, Z8
+	VXORPS  Z9, Z9, Z9
+	ADDQ    $+128, R11
+	ADDQ    $+128, R9
+	ADDQ    $+128, R10
+	DECQ    R8
+	JNZ     windows1
+	VMOVUPS Z7, 64(R10)
+	VMOVUPS Z8, 192(R10)
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+128, DI, DI
+	ADDQ    DI, BX
+	MOVQ    rows+120(FP), DI
+	MOVQ    scratch+104(FP), R8
+	ADDQ    $0x3f, R8
+	ANDQ    $-64, R8
+	MOVQ    rows+120(FP), R9
+	IMUL3Q  $+128, R9, R9
+	LEAQ    384(R8)(R9*1), R8
+	MOVQ    scratch+104(FP), R9
+	ADDQ    $0x3f, R9
+	ANDQ    $-64, R9
+	MOVQ    rows+120(FP), R10
+	IMUL3Q  $+256, R10, R10
+	LEAQ    384(R9)(R10*1), R9
+	ADDQ    $+128, R9
+
+pixels:
+	VMOVUPS   (R9), Z4
+	VMOVUPS   (R8), Z5
+	VMOVUPS   64(R9), Z6
+	VMOVUPS   64(R8), Z7
+	VCMPPS    $0x00, Z1, Z5, K1
+	VMOVAPS.Z Z4, K1, Z8
+	VCMPPS    $0x00, Z1, Z7, K1
+	VMOVAPS.Z Z6, K1, Z9
+	VALIGND   $0x01, Z8, Z9, Z8
+	VALIGND   $0x01, Z9, Z1, Z9
+	VCMPPS    $0x00, Z2, Z5, K1
+	VMOVAPS.Z Z4, K1, Z10
+	VCMPPS    $0x00, Z2, Z7, K1
+	VMOVAPS.Z Z6, K1, Z11
+	VADDPS    Z10, Z8, Z8
+	VADDPS    Z11, Z9, Z9
+	VCMPPS    $0x00, Z3, Z5, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VCMPPS    $0x00, Z3, Z7, K1
+	VMOVAPS.Z Z6, K1, Z5
+	VALIGND   $0x0f, Z1, Z4, Z6
+	VADDPS    Z6, Z8, Z8
+	VALIGND   $0x0f, Z4, Z5, Z4
+	VADDPS    Z4, Z9, Z9
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add
+	VMOVUPS   (CX), Z4
+	VADDPS    Z4, Z8, Z8
+	VMOVUPS   64(CX), Z4
+	VADDPS    Z4, Z9, Z9
+
+pixels_add:
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    $+128, CX
+	ADDQ    $+128, R9
+	ADDQ    $+128, R8
+	DECQ    DI
+	JNZ     pixels
+	ADDQ    $+4, SI
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeMax3By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeMax3By2To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	VXORPS       Z0, Z0, Z0
+	VBROADCASTSS lowest<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scratch+104(FP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VMOVUPS      Z0, (BX)
+	MOVQ         rows+120(FP), SI
+	SHLQ         $0x01, SI
+	IMUL3Q       $+64, SI, SI
+	ADDQ         SI, BX
+	XORQ         BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x01
+	SETNE        DI
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z2
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z3
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z4
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z5
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z6
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z7
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+128, DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	CMOVQEQ      R8, DI
+	MOVQ         rows+120(FP), R8
+	SHLQ         $0x01, R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVL         $0x0000fefe, R10
+	KMOVW        R10, K1
+	MOVL         $0x00007f7f, R10
+	KMOVW        R10, K2
+	ADDQ         $+64, R9
+
+across:
+	VMOVUPS (DX), Z8
+	VMULPS  Z2, Z8, Z8
+	VMOVUPS (DX)(DI*1), Z9
+	VMULPS  Z5, Z9, Z9
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R10
+	VMOVUPS (R10), Z10
+	VMULPS  Z4, Z10, Z10
+	VADDPS  Z10, Z8, Z8
+	VMOVUPS (R10)(DI*1), Z10
+	VMULPS  Z7, Z10, Z10
+	VADDPS  Z10, Z9, Z9
+
+across_read:
+	VADDPS    Z3, Z8, Z8
+	VADDPS    Z6, Z9, Z9
+	ADDQ      $+64, DX
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z9, Z1, Z1
+	VMOVAPS   Z8, Z10
+	VMOVDQU32 planeEven<>+0(SB), Z11
+	VPERMT2PS Z9, Z11, Z10
+	VMOVDQU32 planeOdd<>+0(SB), Z11
+	VPERMT2PS Z9, Z11, Z8
+	VMOVAPS   Z0, Z9
+	VALIGND   $0x0f, Z8, Z8, K1, Z9
+	VMAXPS    Z10, Z9, Z9
+	VMAXPS    Z8, Z9, Z9
+	VMOVUPS   Z9, (R9)
+	ADDQ      $+64, R9
+	DECQ      R8
+	JNZ       across
+	ADDQ      DI, DX
+	MOVQ      rows+120(FP), SI
+	IMUL3Q    $+32, SI, SI
+	XORQ      DI, DI
+	CMPQ      AX, $0x01
+	CMOVQEQ   DI, SI
+	MOVQ      rows+120(FP), DI
+	MOVQ      scratch+104(FP), R8
+	ADDQ      $0x3f, R8
+	ANDQ      $-64, R8
+
+down:
+	VMOVUPS         (R8), Z2
+	VMAXPS          64(R8), Z2, Z2
+	VMAXPS          128(R8), Z2, Z2
+	CMPQ            add+128(FP), $0x00
+	JE              down_add
+	VBROADCASTF64X4 (CX), Z3
+	VINSERTF64X4    $0x01, (CX)(SI*1), Z3, Z3
+	VADDPS          Z3, Z2, Z2
+
+down_add:
+	VMOVUPS       Y2, (CX)
+	VEXTRACTF64X4 $0x01, Z2, (CX)(SI*1)
+	ADDQ          $+32, CX
+	ADDQ          $+128, R8
+	DECQ          DI
+	JNZ           down
+	ADDQ          SI, CX
+	ADDQ          $+8, BX
+	SUBQ          $+2, AX
+	JG            unit
+	XORQ          AX, AX
+	VCMPPS        $0x03, Z1, Z1, K1
+	KMOVW         K1, AX
+	VZEROUPPER
+	MOVQ          AX, nan+136(FP)
+	RET
+
+DATA planeEven<>+0(SB)/4, $+0
+DATA planeEven<>+4(SB)/4, $+2
+DATA planeEven<>+8(SB)/4, $+4
+DATA planeEven<>+12(SB)/4, $+6
+DATA planeEven<>+16(SB)/4, $+8
+DATA planeEven<>+20(SB)/4, $+10
+DATA planeEven<>+24(SB)/4, $+12
+DATA planeEven<>+28(SB)/4, $+14
+DATA planeEven<>+32(SB)/4, $+16
+DATA planeEven<>+36(SB)/4, $+18
+DATA planeEven<>+40(SB)/4, $+20
+DATA planeEven<>+44(SB)/4, $+22
+DATA planeEven<>+48(SB)/4, $+24
+DATA planeEven<>+52(SB)/4, $+26
+DATA planeEven<>+56(SB)/4, $+28
+DATA planeEven<>+60(SB)/4, $+30
+GLOBL planeEven<>(SB), RODATA|NOPTR, $64
+
+DATA planeOdd<>+0(SB)/4, $+1
+DATA planeOdd<>+4(SB)/4, $+3
+DATA planeOdd<>+8(SB)/4, $+5
+DATA planeOdd<>+12(SB)/4, $+7
+DATA planeOdd<>+16(SB)/4, $+9
+DATA planeOdd<>+20(SB)/4, $+11
+DATA planeOdd<>+24(SB)/4, $+13
+DATA planeOdd<>+28(SB)/4, $+15
+DATA planeOdd<>+32(SB)/4, $+17
+DATA planeOdd<>+36(SB)/4, $+19
+DATA planeOdd<>+40(SB)/4, $+21
+DATA planeOdd<>+44(SB)/4, $+23
+DATA planeOdd<>+48(SB)/4, $+25
+DATA planeOdd<>+52(SB)/4, $+27
+DATA planeOdd<>+56(SB)/4, $+29
+DATA planeOdd<>+60(SB)/4, $+31
+GLOBL planeOdd<>(SB), RODATA|NOPTR, $64
+
+// func planeSum3By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeSum3By2To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	MOVQ    rows+120(FP), SI
+	SHLQ    $0x01, SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	XORQ    BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x01
+	SETNE        DI
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z1
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z2
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z3
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z4
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z5
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z6
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+128, DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	CMOVQEQ      R8, DI
+	MOVQ         rows+120(FP), R8
+	SHLQ         $0x01, R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVL         $0x0000fefe, R10
+	KMOVW        R10, K1
+	MOVL         $0x00007f7f, R10
+	KMOVW        R10, K2
+	ADDQ         $+64, R9
+
+across:
+	VMOVUPS (DX), Z7
+	VMULPS  Z1, Z7, Z7
+	VMOVUPS (DX)(DI*1), Z8
+	VMULPS  Z4, Z8, Z8
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R10
+	VMOVUPS (R10), Z9
+	VMULPS  Z3, Z9, Z9
+	VADDPS  Z9, Z7, Z7
+	VMOVUPS (R10)(DI*1), Z9
+	VMULPS  Z6, Z9, Z9
+	VADDPS  Z9, Z8, Z8
+
+across_read:
+	VADDPS    Z2, Z7, Z7
+	VADDPS    Z5, Z8, Z8
+	ADDQ      $+64, DX
+	VMOVAPS   Z7, Z9
+	VMOVDQU32 planeEven<>+0(SB), Z10
+	VPERMT2PS Z8, Z10, Z9
+	VMOVDQU32 planeOdd<>+0(SB), Z10
+	VPERMT2PS Z8, Z10, Z7
+	VMOVAPS   Z0, Z8
+	VALIGND   $0x0f, Z7, Z7, K1, Z8
+	VADDPS    Z9, Z8, Z8
+	VADDPS    Z7, Z8, Z8
+	VMOVUPS   Z8, (R9)
+	ADDQ      $+64, R9
+	DECQ      R8
+	JNZ       across
+	ADDQ      DI, DX
+	MOVQ      rows+120(FP), SI
+	IMUL3Q    $+32, SI, SI
+	XORQ      DI, DI
+	CMPQ      AX, $0x01
+	CMOVQEQ   DI, SI
+	MOVQ      rows+120(FP), DI
+	MOVQ      scratch+104(FP), R8
+	ADDQ      $0x3f, R8
+	ANDQ      $-64, R8
+	MOVQ      after+56(FP), R9
+
+down:
+	VMOVUPS         (R8), Z1
+	VADDPS          64(R8), Z1, Z1
+	VADDPS          128(R8), Z1, Z1
+	CMPQ            after+56(FP), $0x00
+	JE              down_scaled
+	VBROADCASTF64X4 (R9), Z2
+	VMULPS          Z2, Z1, Z1
+	ADDQ            $+32, R9
+
+down_scaled:
+	CMPQ            add+128(FP), $0x00
+	JE              down_add
+	VBROADCASTF64X4 (CX), Z2
+	VINSERTF64X4    $0x01, (CX)(SI*1), Z2, Z2
+	VADDPS          Z2, Z1, Z1
+
+down_add:
+	VMOVUPS       Y1, (CX)
+	VEXTRACTF64X4 $0x01, Z1, (CX)(SI*1)
+	ADDQ          $+32, CX
+	ADDQ          $+128, R8
+	DECQ          DI
+	JNZ           down
+	ADDQ          SI, CX
+	ADDQ          $+8, BX
+	SUBQ          $+2, AX
+	JG            unit
+	XORQ          AX, AX
+	VZEROUPPER
+	MOVQ          AX, nan+136(FP)
+	RET
+
+// func planeRoute3By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeRoute3By2To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         dy+64(FP), BX
+	VBROADCASTSS lowest<>+0(SB), Z0
+	MOVQ         scratch+104(FP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VMOVUPS      Z0, (SI)
+	MOVQ         rows+120(FP), DI
+	SHLQ         $0x01, DI
+	IMUL3Q       $+64, DI, DI
+	ADDQ         DI, SI
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSS number1<>+0(SB), Z2
+	VBROADCASTSS number2<>+0(SB), Z3
+	XORQ         SI, SI
+
+unit:
+	MOVQ         other+16(FP), DI
+	SUBQ         x+8(FP), DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	SETNE        R8
+	MOVQ         scale+24(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z4
+	MOVQ         shift+32(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z5
+	MOVQ         otherScale+40(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z6
+	MOVQ         scale+24(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9)(R8*4), Z7
+	MOVQ         shift+32(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9)(R8*4), Z8
+	MOVQ         otherScale+40(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9)(R8*4), Z9
+	MOVQ         rows+120(FP), R8
+	IMUL3Q       $+128, R8, R8
+	XORQ         R9, R9
+	CMPQ         AX, $0x01
+	CMOVQEQ      R9, R8
+	MOVQ         rows+120(FP), R9
+	SHLQ         $0x01, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         scratch+104(FP), R11
+	ADDQ         $0x3f, R11
+	ANDQ         $-64, R11
+	MOVQ         rows+120(FP), R12
+	SHLQ         $0x01, R12
+	IMUL3Q       $+64, R12, R12
+	LEAQ         192(R11)(R12*1), R11
+	MOVL         $0x0000fefe, R12
+	KMOVW        R12, K1
+	MOVL         $0x00007f7f, R12
+	KMOVW        R12, K2
+	ADDQ         $+64, R10
+
+across:
+	VMOVUPS (DX), Z10
+	VMULPS  Z4, Z10, Z10
+	VMOVUPS (DX)(R8*1), Z11
+	VMULPS  Z7, Z11, Z11
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(DI*1), R12
+	VMOVUPS (R12), Z12
+	VMULPS  Z6, Z12, Z12
+	VADDPS  Z12, Z10, Z10
+	VMOVUPS (R12)(R8*1), Z12
+	VMULPS  Z9, Z12, Z12
+	VADDPS  Z12, Z11, Z11
+
+across_read:
+	VADDPS       Z5, Z10, Z10
+	VADDPS       Z8, Z11, Z11
+	ADDQ         $+64, DX
+	VMOVAPS      Z10, Z12
+	VMOVDQU32    planeEven<>+0(SB), Z13
+	VPERMT2PS    Z11, Z13, Z12
+	VMOVDQU32    planeOdd<>+0(SB), Z13
+	VPERMT2PS    Z11, Z13, Z10
+	VMOVAPS      Z0, Z11
+	VALIGND      $0x0f, Z10, Z10, K1, Z11
+	VXORPS       Z13, Z13, Z13
+	VCMPPS       $0x1e, Z11, Z12, K2
+	VMOVAPS      Z2, K2, Z13
+	VMAXPS       Z11, Z12, Z11
+	VCMPPS       $0x1e, Z11, Z10, K2
+	VMOVAPS      Z3, K2, Z13
+	VMAXPS       Z11, Z10, Z10
+	VMOVUPS      Z10, (R10)
+	VMOVUPS      Z13, (R11)
+	ADDQ         $+64, R10
+	ADDQ         $+64, R11
+	DECQ         R9
+	JNZ          across
+	ADDQ         R8, DX
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	SETNE        R8
+	MOVL         $0x0000ff00, R9
+	KMOVW        R9, K1
+	MOVQ         dyScale+80(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS (R9)(R8*4), K1, Z4
+	MOVQ         dyShift+88(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z5
+	VBROADCASTSS (R9)(R8*4), K1, Z5
+	MOVQ         dyOtherScale+96(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R9)(R8*4), K1, Z6
+	MOVQ         rows+120(FP), R8
+	IMUL3Q       $+32, R8, R8
+	XORQ         R9, R9
+	CMPQ         AX, $0x01
+	CMOVQEQ      R9, R8
+	MOVQ         rows+120(FP), R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         scratch+104(FP), R11
+	ADDQ         $0x3f, R11
+	ANDQ         $-64, R11
+	MOVQ         rows+120(FP), R12
+	SHLQ         $0x01, R12
+	IMUL3Q       $+128, R12, R12
+	LEAQ         192(R11)(R12*1), R11
+	LEAQ         (BX), R12
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+
+windows0:
+	VBROADCASTF64X4 (R12), Z10
+	VINSERTF64X4    $0x01, (R12)(R8*1), Z10, Z10
+	VMULPS          Z4, Z10, Z10
+	CMPQ            dyOther+72(FP), $0x00
+	JE              windows0_read
+	LEAQ            (R12)(DI*1), R13
+	VBROADCASTF64X4 (R13), Z11
+	VINSERTF64X4    $0x01, (R13)(R8*1), Z11, Z11
+	VMULPS          Z6, Z11, Z11
+	VADDPS          Z11, Z10, Z10
+
+windows0_read:
+	VADDPS  Z5, Z10, Z10
+	VMOVUPS (R10), Z11
+	VMOVUPS 64(R10), Z12
+	VCMPPS  $0x1e, Z11, Z12, K1
+	VMAXPS  Z11, Z12, Z11
+	VMOVUPS 128(R10), Z12
+	VCMPPS  $0x1e, Z11, Z12, K2
+	VMAXPS  Z11, Z12, Z11
+	VADDPS  Z10, Z9, K2, Z9
+	VXORPS  Z10, Z10, K2, Z10
+	VADDPS  Z10, Z8, K1, Z8
+	VXORPS  Z10, Z10, K1, Z10
+	VADDPS  Z10, Z7, Z7
+	VMOVUPS Z7, (R11)
+	VMOVAPS Z9, Z7
+	VMOVUPS Z8, 64(R11)
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	ADDQ    $+32, R12
+	ADDQ    $+128, R10
+	ADDQ    $+128, R11
+	DECQ    R9
+	JNZ     windows0
+	VMOVUPS Z7, (R11)
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+32, DI, DI
+	XORQ    R8, R8
+	CMPQ    AX, $0x01
+	CMOVQEQ R8, DI
+	MOVQ    rows+120(FP), R8
+	IMUL3Q  $+32, R8, R8
+	ADDQ    R8, BX
+	ADDQ    DI, BX
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+128, DI, DI
+	XORQ    R8, R8
+	CMPQ    AX, $0x01
+	CMOVQEQ R8, DI
+	MOVQ    rows+120(FP), R8
+	SHLQ    $0x01, R8
+	MOVQ    scratch+104(FP), R9
+	ADDQ    $0x3f, R9
+	ANDQ    $-64, R9
+	MOVQ    rows+120(FP), R10
+	SHLQ    $0x01, R10
+	IMUL3Q  $+64, R10, R10
+	LEAQ    192(R9)(R10*1), R9
+	MOVQ    scratch+104(FP), R10
+	ADDQ    $0x3f, R10
+	ANDQ    $-64, R10
+	MOVQ    rows+120(FP), R11
+	SHLQ    $0x01, R11
+	IMUL3Q  $+128, R11, R11
+	LEAQ    192(R10)(R11*1), R10
+	MOVL    $0x0000fefe, R11
+	KMOVW   R11, K1
+	MOVL    $0x00007f7f, R11
+	KMOVW   R11, K1
+	ADDQ    $+64, R10
+
+pixels:
+	VMOVUPS   (R10), Z4
+	VMOVUPS   (R9), Z5
+	VCMPPS    $0x00, Z1, Z5, K2
+	VMOVAPS.Z Z4, K2, Z6
+	VMOVAPS   Z1, Z7
+	VALIGND   $0x01, Z6, Z6, K1, Z7
+	VCMPPS    $0x00, Z2, Z5, K2
+	VMOVAPS.Z Z4, K2, Z6
+	VCMPPS    $0x00, Z3, Z5, K2
+	VMOVAPS.Z Z4, K2, Z4
+	VADDPS    Z4, Z7, Z7
+	VMOVAPS   Z6, Z4
+	VMOVDQU32 planeFirst<>+0(SB), Z5
+	VPERMT2PS Z7, Z5, Z4
+	VMOVDQU32 planeSecond<>+0(SB), Z5
+	VPERMT2PS Z7, Z5, Z6
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add
+	VMOVUPS   (CX), Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS   (CX)(DI*1), Z5
+	VADDPS    Z5, Z6, Z6
+
+pixels_add:
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z6, (CX)(DI*1)
+	ADDQ    $+64, CX
+	ADDQ    $+64, R10
+	ADDQ    $+64, R9
+	DECQ    R8
+	JNZ     pixels
+	ADDQ    DI, CX
+	ADDQ    $+8, SI
+	SUBQ    $+2, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+DATA planeFirst<>+0(SB)/4, $+0
+DATA planeFirst<>+4(SB)/4, $+16
+DATA planeFirst<>+8(SB)/4, $+1
+DATA planeFirst<>+12(SB)/4, $+17
+DATA planeFirst<>+16(SB)/4, $+2
+DATA planeFirst<>+20(SB)/4, $+18
+DATA planeFirst<>+24(SB)/4, $+3
+DATA planeFirst<>+28(SB)/4, $+19
+DATA planeFirst<>+32(SB)/4, $+4
+DATA planeFirst<>+36(SB)/4, $+20
+DATA planeFirst<>+40(SB)/4, $+5
+DATA planeFirst<>+44(SB)/4, $+21
+DATA planeFirst<>+48(SB)/4, $+6
+DATA planeFirst<>+52(SB)/4, $+22
+DATA planeFirst<>+56(SB)/4, $+7
+DATA planeFirst<>+60(SB)/4, $+23
+GLOBL planeFirst<>(SB), RODATA|NOPTR, $64
+
+DATA planeSecond<>+0(SB)/4, $+8
+DATA planeSecond<>+4(SB)/4, $+24
+DATA planeSecond<>+8(SB)/4, $+9
+DATA planeSecond<>+12(SB)/4, $+25
+DATA planeSecond<>+16(SB)/4, $+10
+DATA planeSecond<>+20(SB)/4, $+26
+DATA planeSecond<>+24(SB)/4, $+11
+DATA planeSecond<>+28(SB)/4, $+27
+DATA planeSecond<>+32(SB)/4, $+12
+DATA planeSecond<>+36(SB)/4, $+28
+DATA planeSecond<>+40(SB)/4, $+13
+DATA planeSecond<>+44(SB)/4, $+29
+DATA planeSecond<>+48(SB)/4, $+14
+DATA planeSecond<>+52(SB)/4, $+30
+DATA planeSecond<>+56(SB)/4, $+15
+DATA planeSecond<>+60(SB)/4, $+31
+GLOBL planeSecond<>(SB), RODATA|NOPTR, $64
+
+// func planeSpread3By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeSpread3By2To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    dy+64(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 64(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         dyOther+72(FP), SI
+	SUBQ         dy+64(FP), SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x01
+	SETNE        DI
+	MOVL         $0x0000ff00, R8
+	KMOVW        R8, K1
+	MOVQ         dyScale+80(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z1
+	VBROADCASTSS (R8)(DI*4), K1, Z1
+	MOVQ         dyShift+88(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R8)(DI*4), K1, Z2
+	MOVQ         dyOtherScale+96(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8)(DI*4), K1, Z3
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+32, DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	CMOVQEQ      R8, DI
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         before+48(FP), R10
+
+shares:
+	VBROADCASTF64X4 (DX), Z4
+	VINSERTF64X4    $0x01, (DX)(DI*1), Z4, Z4
+	VMULPS          Z1, Z4, Z4
+	CMPQ            dyOther+72(FP), $0x00
+	JE              shares_read
+	LEAQ            (DX)(SI*1), R11
+	VBROADCASTF64X4 (R11), Z5
+	VINSERTF64X4    $0x01, (R11)(DI*1), Z5, Z5
+	VMULPS          Z3, Z5, Z5
+	VADDPS          Z5, Z4, Z4
+
+shares_read:
+	VADDPS          Z2, Z4, Z4
+	VBROADCASTF64X4 (R10), Z5
+	VMULPS          Z5, Z4, Z4
+	VMOVUPS         Z4, 64(R9)
+	ADDQ            $+32, DX
+	ADDQ            $+32, R10
+	ADDQ            $0x40, R9
+	DECQ            R8
+	JNZ             shares
+	ADDQ            DI, DX
+	MOVQ            rows+120(FP), SI
+	IMUL3Q          $+128, SI, SI
+	XORQ            DI, DI
+	CMPQ            AX, $0x01
+	CMOVQEQ         DI, SI
+	MOVQ            rows+120(FP), DI
+	MOVQ            scratch+104(FP), R8
+	ADDQ            $0x3f, R8
+	ANDQ            $-64, R8
+	MOVL            $0x0000fefe, R9
+	KMOVW           R9, K1
+	MOVL            $0x00007f7f, R9
+	KMOVW           R9, K1
+
+pixels:
+	VMOVUPS   64(R8), Z1
+	VMOVAPS   Z1, Z2
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z0, Z4
+	VALIGND   $0x01, Z1, Z1, K1, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVAPS   Z2, Z1
+	VMOVDQU32 planeFirst<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z1
+	VMOVDQU32 planeSecond<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z2
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add0
+	VMOVUPS   (CX), Z3
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   (CX)(SI*1), Z3
+	VADDPS    Z3, Z2, Z2
+
+pixels_add0:
+	VMOVUPS   Z1, (CX)
+	VMOVUPS   Z2, (CX)(SI*1)
+	ADDQ      $+64, CX
+	VMOVUPS   64(R8), Z1
+	VADDPS    128(R8), Z1, Z1
+	VMOVAPS   Z1, Z2
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z0, Z4
+	VALIGND   $0x01, Z1, Z1, K1, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVAPS   Z2, Z1
+	VMOVDQU32 planeFirst<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z1
+	VMOVDQU32 planeSecond<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z2
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add1
+	VMOVUPS   (CX), Z3
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   (CX)(SI*1), Z3
+	VADDPS    Z3, Z2, Z2
+
+pixels_add1:
+	VMOVUPS Z1, (CX)
+	VMOVUPS Z2, (CX)(SI*1)
+	ADDQ    $+64, CX
+	ADDQ    $0x40, R8
+	DECQ    DI
+	JNZ     pixels
+	ADDQ    SI, CX
+	ADDQ    $+8, BX
+	SUBQ    $+2, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeMax3By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeMax3By2To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	VXORPS       Z0, Z0, Z0
+	VBROADCASTSS lowest<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scratch+104(FP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VMOVUPS      Z0, (BX)
+	MOVQ         rows+120(FP), SI
+	SHLQ         $0x01, SI
+	IMUL3Q       $+64, SI, SI
+	ADDQ         SI, BX
+	XORQ         BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z4
+	MOVQ         rows+120(FP), DI
+	SHLQ         $0x01, DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+64, R8
+
+across:
+	VMOVUPS (DX), Z5
+	VMULPS  Z2, Z5, Z5
+	VMOVUPS 64(DX), Z6
+	VMULPS  Z2, Z6, Z6
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R9
+	VMOVUPS (R9), Z7
+	VMULPS  Z4, Z7, Z7
+	VADDPS  Z7, Z5, Z5
+	VMOVUPS 64(R9), Z7
+	VMULPS  Z4, Z7, Z7
+	VADDPS  Z7, Z6, Z6
+
+across_read:
+	VADDPS    Z3, Z5, Z5
+	VADDPS    Z3, Z6, Z6
+	ADDQ      $+128, DX
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z6, Z1, Z1
+	VMOVAPS   Z5, Z7
+	VMOVDQU32 planeEven<>+0(SB), Z8
+	VPERMT2PS Z6, Z8, Z7
+	VMOVDQU32 planeOdd<>+0(SB), Z8
+	VPERMT2PS Z6, Z8, Z5
+	VALIGND   $0x0f, Z0, Z5, Z6
+	VMAXPS    Z7, Z6, Z6
+	VMAXPS    Z5, Z6, Z6
+	VMOVUPS   Z6, (R8)
+	ADDQ      $+64, R8
+	DECQ      DI
+	JNZ       across
+	MOVQ      rows+120(FP), SI
+	MOVQ      scratch+104(FP), DI
+	ADDQ      $0x3f, DI
+	ANDQ      $-64, DI
+
+down:
+	VMOVUPS (DI), Z2
+	VMAXPS  64(DI), Z2, Z2
+	VMAXPS  128(DI), Z2, Z2
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z3
+	VADDPS  Z3, Z2, Z2
+
+down_add:
+	VMOVUPS Z2, (CX)
+	ADDQ    $+64, CX
+	ADDQ    $+128, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VCMPPS  $0x03, Z1, Z1, K1
+	KMOVW   K1, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeSum3By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeSum3By2To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	MOVQ    rows+120(FP), SI
+	SHLQ    $0x01, SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	XORQ    BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z1
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         rows+120(FP), DI
+	SHLQ         $0x01, DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+64, R8
+
+across:
+	VMOVUPS (DX), Z4
+	VMULPS  Z1, Z4, Z4
+	VMOVUPS 64(DX), Z5
+	VMULPS  Z1, Z5, Z5
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R9
+	VMOVUPS (R9), Z6
+	VMULPS  Z3, Z6, Z6
+	VADDPS  Z6, Z4, Z4
+	VMOVUPS 64(R9), Z6
+	VMULPS  Z3, Z6, Z6
+	VADDPS  Z6, Z5, Z5
+
+across_read:
+	VADDPS    Z2, Z4, Z4
+	VADDPS    Z2, Z5, Z5
+	ADDQ      $+128, DX
+	VMOVAPS   Z4, Z6
+	VMOVDQU32 planeEven<>+0(SB), Z7
+	VPERMT2PS Z5, Z7, Z6
+	VMOVDQU32 planeOdd<>+0(SB), Z7
+	VPERMT2PS Z5, Z7, Z4
+	VALIGND   $0x0f, Z0, Z4, Z5
+	VADDPS    Z6, Z5, Z5
+	VADDPS    Z4, Z5, Z5
+	VMOVUPS   Z5, (R8)
+	ADDQ      $+64, R8
+	DECQ      DI
+	JNZ       across
+	MOVQ      rows+120(FP), SI
+	MOVQ      scratch+104(FP), DI
+	ADDQ      $0x3f, DI
+	ANDQ      $-64, DI
+	MOVQ      after+56(FP), R8
+
+down:
+	VMOVUPS (DI), Z1
+	VADDPS  64(DI), Z1, Z1
+	VADDPS  128(DI), Z1, Z1
+	CMPQ    after+56(FP), $0x00
+	JE      down_scaled
+	VMULPS  (R8), Z1, Z1
+	ADDQ    $+64, R8
+
+down_scaled:
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z2
+	VADDPS  Z2, Z1, Z1
+
+down_add:
+	VMOVUPS Z1, (CX)
+	ADDQ    $+64, CX
+	ADDQ    $+128, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeRoute3By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeRoute3By2To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         dy+64(FP), BX
+	VBROADCASTSS lowest<>+0(SB), Z0
+	MOVQ         scratch+104(FP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VMOVUPS      Z0, (SI)
+	MOVQ         rows+120(FP), DI
+	SHLQ         $0x01, DI
+	IMUL3Q       $+64, DI, DI
+	ADDQ         DI, SI
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSS number1<>+0(SB), Z2
+	VBROADCASTSS number2<>+0(SB), Z3
+	XORQ         SI, SI
+
+unit:
+	MOVQ         other+16(FP), DI
+	SUBQ         x+8(FP), DI
+	MOVQ         scale+24(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z4
+	MOVQ         shift+32(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z5
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         rows+120(FP), R8
+	SHLQ         $0x01, R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	SHLQ         $0x01, R11
+	IMUL3Q       $+64, R11, R11
+	LEAQ         192(R10)(R11*1), R10
+	ADDQ         $+64, R9
+
+across:
+	VMOVUPS (DX), Z7
+	VMULPS  Z4, Z7, Z7
+	VMOVUPS 64(DX), Z8
+	VMULPS  Z4, Z8, Z8
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(DI*1), R11
+	VMOVUPS (R11), Z9
+	VMULPS  Z6, Z9, Z9
+	VADDPS  Z9, Z7, Z7
+	VMOVUPS 64(R11), Z9
+	VMULPS  Z6, Z9, Z9
+	VADDPS  Z9, Z8, Z8
+
+across_read:
+	VADDPS       Z5, Z7, Z7
+	VADDPS       Z5, Z8, Z8
+	ADDQ         $+128, DX
+	VMOVAPS      Z7, Z9
+	VMOVDQU32    planeEven<>+0(SB), Z10
+	VPERMT2PS    Z8, Z10, Z9
+	VMOVDQU32    planeOdd<>+0(SB), Z10
+	VPERMT2PS    Z8, Z10, Z7
+	VALIGND      $0x0f, Z0, Z7, Z8
+	VXORPS       Z10, Z10, Z10
+	VCMPPS       $0x1e, Z8, Z9, K1
+	VMOVAPS      Z2, K1, Z10
+	VMAXPS       Z8, Z9, Z8
+	VCMPPS       $0x1e, Z8, Z7, K1
+	VMOVAPS      Z3, K1, Z10
+	VMAXPS       Z8, Z7, Z7
+	VMOVUPS      Z7, (R9)
+	VMOVUPS      Z10, (R10)
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	DECQ         R8
+	JNZ          across
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	MOVQ         dyScale+80(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z4
+	MOVQ         dyShift+88(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z5
+	MOVQ         dyOtherScale+96(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	SHLQ         $0x01, R11
+	IMUL3Q       $+128, R11, R11
+	LEAQ         192(R10)(R11*1), R10
+	LEAQ         (BX), R11
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+
+windows0:
+	VMOVUPS (R11), Z10
+	VMULPS  Z4, Z10, Z10
+	CMPQ    dyOther+72(FP), $0x00
+	JE      windows0_read
+	LEAQ    (R11)(DI*1), R12
+	VMOVUPS (R12), Z11
+	VMULPS  Z6, Z11, Z11
+	VADDPS  Z11, Z10, Z10
+
+windows0_read:
+	VADDPS  Z5, Z10, Z10
+	VMOVUPS (R9), Z11
+	VMOVUPS 64(R9), Z12
+	VCMPPS  $0x1e, Z11, Z12, K1
+	VMAXPS  Z11, Z12, Z11
+	VMOVUPS 128(R9), Z12
+	VCMPPS  $0x1e, Z11, Z12, K2
+	VMAXPS  Z11, Z12, Z11
+	VADDPS  Z10, Z9, K2, Z9
+	VXORPS  Z10, Z10, K2, Z10
+	VADDPS  Z10, Z8, K1, Z8
+	VXORPS  Z10, Z10, K1, Z10
+	VADDPS  Z10, Z7, Z7
+	VMOVUPS Z7, (R10)
+	VMOVAPS Z9, Z7
+	VMOVUPS Z8, 64(R10)
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	ADDQ    $+64, R11
+	ADDQ    $+128, R9
+	ADDQ    $+128, R10
+	DECQ    R8
+	JNZ     windows0
+	VMOVUPS Z7, (R10)
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+64, DI, DI
+	ADDQ    DI, BX
+	MOVQ    rows+120(FP), DI
+	SHLQ    $0x01, DI
+	MOVQ    scratch+104(FP), R8
+	ADDQ    $0x3f, R8
+	ANDQ    $-64, R8
+	MOVQ    rows+120(FP), R9
+	SHLQ    $0x01, R9
+	IMUL3Q  $+64, R9, R9
+	LEAQ    192(R8)(R9*1), R8
+	MOVQ    scratch+104(FP), R9
+	ADDQ    $0x3f, R9
+	ANDQ    $-64, R9
+	MOVQ    rows+120(FP), R10
+	SHLQ    $0x01, R10
+	IMUL3Q  $+128, R10, R10
+	LEAQ    192(R9)(R10*1), R9
+	ADDQ    $+64, R9
+
+pixels:
+	VMOVUPS   (R9), Z4
+	VMOVUPS   (R8), Z5
+	VCMPPS    $0x00, Z1, Z5, K1
+	VMOVAPS.Z Z4, K1, Z6
+	VALIGND   $0x01, Z6, Z1, Z6
+	VCMPPS    $0x00, Z2, Z5, K1
+	VMOVAPS.Z Z4, K1, Z7
+	VCMPPS    $0x00, Z3, Z5, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VADDPS    Z4, Z6, Z6
+	VMOVAPS   Z7, Z4
+	VMOVDQU32 planeFirst<>+0(SB), Z5
+	VPERMT2PS Z6, Z5, Z4
+	VMOVDQU32 planeSecond<>+0(SB), Z5
+	VPERMT2PS Z6, Z5, Z7
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add
+	VMOVUPS   (CX), Z5
+	VADDPS    Z5, Z4, Z4
+	VMOVUPS   64(CX), Z5
+	VADDPS    Z5, Z7, Z7
+
+pixels_add:
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    $+128, CX
+	ADDQ    $+64, R9
+	ADDQ    $+64, R8
+	DECQ    DI
+	JNZ     pixels
+	ADDQ    $+4, SI
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeSpread3By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeSpread3By2To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    dy+64(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 64(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         dyOther+72(FP), SI
+	SUBQ         dy+64(FP), SI
+	MOVQ         dyScale+80(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z1
+	MOVQ         dyShift+88(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         dyOtherScale+96(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         rows+120(FP), DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	MOVQ         before+48(FP), R9
+
+shares:
+	VMOVUPS (DX), Z4
+	VMULPS  Z1, Z4, Z4
+	CMPQ    dyOther+72(FP), $0x00
+	JE      shares_read
+	LEAQ    (DX)(SI*1), R10
+	VMOVUPS (R10), Z5
+	VMULPS  Z3, Z5, Z5
+	VADDPS  Z5, Z4, Z4
+
+shares_read:
+	VADDPS  Z2, Z4, Z4
+	VMULPS  (R9), Z4, Z4
+	VMOVUPS Z4, 64(R8)
+	ADDQ    $+64, DX
+	ADDQ    $+64, R9
+	ADDQ    $0x40, R8
+	DECQ    DI
+	JNZ     shares
+	MOVQ    rows+120(FP), SI
+	MOVQ    scratch+104(FP), DI
+	ADDQ    $0x3f, DI
+	ANDQ    $-64, DI
+
+pixels:
+	VMOVUPS   64(DI), Z1
+	VMOVAPS   Z1, Z2
+	VMOVAPS   Z1, Z3
+	VALIGND   $0x01, Z1, Z0, Z1
+	VADDPS    Z1, Z3, Z3
+	VMOVAPS   Z2, Z1
+	VMOVDQU32 planeFirst<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z1
+	VMOVDQU32 planeSecond<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z2
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add0
+	VMOVUPS   (CX), Z3
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   64(CX), Z3
+	VADDPS    Z3, Z2, Z2
+
+pixels_add0:
+	VMOVUPS   Z1, (CX)
+	VMOVUPS   Z2, 64(CX)
+	ADDQ      $+128, CX
+	VMOVUPS   64(DI), Z1
+	VADDPS    128(DI), Z1, Z1
+	VMOVAPS   Z1, Z2
+	VMOVAPS   Z1, Z3
+	VALIGND   $0x01, Z1, Z0, Z1
+	VADDPS    Z1, Z3, Z3
+	VMOVAPS   Z2, Z1
+	VMOVDQU32 planeFirst<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z1
+	VMOVDQU32 planeSecond<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z2
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add1
+	VMOVUPS   (CX), Z3
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   64(CX), Z3
+	VADDPS    Z3, Z2, Z2
+
+pixels_add1:
+	VMOVUPS Z1, (CX)
+	VMOVUPS Z2, 64(CX)
+	ADDQ    $+128, CX
+	ADDQ    $0x40, DI
+	DECQ    SI
+	JNZ     pixels
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeMax5By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeMax5By1To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	VXORPS       Z0, Z0, Z0
+	VBROADCASTSS lowest<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scratch+104(FP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      Z0, 64(BX)
+	MOVQ         rows+120(FP), SI
+	IMUL3Q       $+64, SI, SI
+	ADDQ         SI, BX
+	VMOVUPS      Z0, 128(BX)
+	VMOVUPS      Z0, 192(BX)
+	XORQ         BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x01
+	SETNE        DI
+	MOVL         $0x0000ff00, R8
+	KMOVW        R8, K1
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R8)(DI*4), K1, Z2
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8)(DI*4), K1, Z3
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z4
+	VBROADCASTSS (R8)(DI*4), K1, Z4
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+32, DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	CMOVQEQ      R8, DI
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVL         $0x0000fcfc, R10
+	KMOVW        R10, K1
+	MOVL         $0x0000fefe, R10
+	KMOVW        R10, K2
+	MOVL         $0x00007f7f, R10
+	KMOVW        R10, K3
+	MOVL         $0x00003f3f, R10
+	KMOVW        R10, K4
+	ADDQ         $+128, R9
+
+across:
+	VBROADCASTF64X4 (DX), Z5
+	VINSERTF64X4    $0x01, (DX)(DI*1), Z5, Z5
+	VMULPS          Z2, Z5, Z5
+	CMPQ            other+16(FP), $0x00
+	JE              across_read
+	LEAQ            (DX)(SI*1), R10
+	VBROADCASTF64X4 (R10), Z6
+	VINSERTF64X4    $0x01, (R10)(DI*1), Z6, Z6
+	VMULPS          Z4, Z6, Z6
+	VADDPS          Z6, Z5, Z5
+
+across_read:
+	VADDPS  Z3, Z5, Z5
+	ADDQ    $+32, DX
+	VADDPS  Z5, Z1, Z1
+	VMOVAPS Z0, Z6
+	VALIGND $0x0e, Z5, Z5, K1, Z6
+	VMOVAPS Z0, Z7
+	VALIGND $0x0f, Z5, Z5, K2, Z7
+	VMAXPS  Z7, Z6, Z6
+	VMAXPS  Z5, Z6, Z6
+	VMOVAPS Z0, Z7
+	VALIGND $0x01, Z5, Z5, K3, Z7
+	VMAXPS  Z7, Z6, Z6
+	VMOVAPS Z0, Z7
+	VALIGND $0x02, Z5, Z5, K4, Z7
+	VMAXPS  Z7, Z6, Z6
+	VMOVUPS Z6, (R9)
+	ADDQ    $+64, R9
+	DECQ    R8
+	JNZ     across
+	ADDQ    DI, DX
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+32, SI, SI
+	XORQ    DI, DI
+	CMPQ    AX, $0x01
+	CMOVQEQ DI, SI
+	MOVQ    rows+120(FP), DI
+	MOVQ    scratch+104(FP), R8
+	ADDQ    $0x3f, R8
+	ANDQ    $-64, R8
+
+down:
+	VMOVUPS         (R8), Z2
+	VMAXPS          64(R8), Z2, Z2
+	VMAXPS          128(R8), Z2, Z2
+	VMAXPS          192(R8), Z2, Z2
+	VMAXPS          256(R8), Z2, Z2
+	CMPQ            add+128(FP), $0x00
+	JE              down_add
+	VBROADCASTF64X4 (CX), Z3
+	VINSERTF64X4    $0x01, (CX)(SI*1), Z3, Z3
+	VADDPS          Z3, Z2, Z2
+
+down_add:
+	VMOVUPS       Y2, (CX)
+	VEXTRACTF64X4 $0x01, Z2, (CX)(SI*1)
+	ADDQ          $+32, CX
+	ADDQ          $+64, R8
+	DECQ          DI
+	JNZ           down
+	ADDQ          SI, CX
+	ADDQ          $+8, BX
+	SUBQ          $+2, AX
+	JG            unit
+	XORQ          AX, AX
+	VCMPPS        $0x03, Z1, Z1, K1
+	KMOVW         K1, AX
+	VZEROUPPER
+	MOVQ          AX, nan+136(FP)
+	RET
+
+// func planeSum5By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeSum5By1To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, 64(BX)
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 128(BX)
+	VMOVUPS Z0, 192(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x01
+	SETNE        DI
+	MOVL         $0x0000ff00, R8
+	KMOVW        R8, K1
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z1
+	VBROADCASTSS (R8)(DI*4), K1, Z1
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R8)(DI*4), K1, Z2
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8)(DI*4), K1, Z3
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+32, DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	CMOVQEQ      R8, DI
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVL         $0x0000fcfc, R10
+	KMOVW        R10, K1
+	MOVL         $0x0000fefe, R10
+	KMOVW        R10, K2
+	MOVL         $0x00007f7f, R10
+	KMOVW        R10, K3
+	MOVL         $0x00003f3f, R10
+	KMOVW        R10, K4
+	ADDQ         $+128, R9
+	MOVQ         before+48(FP), R10
+
+across:
+	VBROADCASTF64X4 (DX), Z4
+	VINSERTF64X4    $0x01, (DX)(DI*1), Z4, Z4
+	VMULPS          Z1, Z4, Z4
+	CMPQ            other+16(FP), $0x00
+	JE              across_read
+	LEAQ            (DX)(SI*1), R11
+	VBROADCASTF64X4 (R11), Z5
+	VINSERTF64X4    $0x01, (R11)(DI*1), Z5, Z5
+	VMULPS          Z3, Z5, Z5
+	VADDPS          Z5, Z4, Z4
+
+across_read:
+	VADDPS          Z2, Z4, Z4
+	ADDQ            $+32, DX
+	CMPQ            before+48(FP), $0x00
+	JE              across_scaled
+	VBROADCASTF64X4 (R10), Z5
+	VMULPS          Z5, Z4, Z4
+	ADDQ            $+32, R10
+
+across_scaled:
+	VMOVAPS Z0, Z5
+	VALIGND $0x0e, Z4, Z4, K1, Z5
+	VMOVAPS Z0, Z6
+	VALIGND $0x0f, Z4, Z4, K2, Z6
+	VADDPS  Z6, Z5, Z5
+	VADDPS  Z4, Z5, Z5
+	VMOVAPS Z0, Z6
+	VALIGND $0x01, Z4, Z4, K3, Z6
+	VADDPS  Z6, Z5, Z5
+	VMOVAPS Z0, Z6
+	VALIGND $0x02, Z4, Z4, K4, Z6
+	VADDPS  Z6, Z5, Z5
+	VMOVUPS Z5, (R9)
+	ADDQ    $+64, R9
+	DECQ    R8
+	JNZ     across
+	ADDQ    DI, DX
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+32, SI, SI
+	XORQ    DI, DI
+	CMPQ    AX, $0x01
+	CMOVQEQ DI, SI
+	MOVQ    rows+120(FP), DI
+	MOVQ    scratch+104(FP), R8
+	ADDQ    $0x3f, R8
+	ANDQ    $-64, R8
+	MOVQ    after+56(FP), R9
+
+down:
+	VMOVUPS         (R8), Z1
+	VADDPS          64(R8), Z1, Z1
+	VADDPS          128(R8), Z1, Z1
+	VADDPS          192(R8), Z1, Z1
+	VADDPS          256(R8), Z1, Z1
+	CMPQ            after+56(FP), $0x00
+	JE              down_scaled
+	VBROADCASTF64X4 (R9), Z2
+	VMULPS          Z2, Z1, Z1
+	ADDQ            $+32, R9
+
+down_scaled:
+	CMPQ            add+128(FP), $0x00
+	JE              down_add
+	VBROADCASTF64X4 (CX), Z2
+	VINSERTF64X4    $0x01, (CX)(SI*1), Z2, Z2
+	VADDPS          Z2, Z1, Z1
+
+down_add:
+	VMOVUPS       Y1, (CX)
+	VEXTRACTF64X4 $0x01, Z1, (CX)(SI*1)
+	ADDQ          $+32, CX
+	ADDQ          $+64, R8
+	DECQ          DI
+	JNZ           down
+	ADDQ          SI, CX
+	ADDQ          $+8, BX
+	SUBQ          $+2, AX
+	JG            unit
+	XORQ          AX, AX
+	VZEROUPPER
+	MOVQ          AX, nan+136(FP)
+	RET
+
+// func planeRoute5By1To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeRoute5By1To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         dy+64(FP), BX
+	VBROADCASTSS lowest<>+0(SB), Z0
+	MOVQ         scratch+104(FP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, 64(SI)
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+64, DI, DI
+	ADDQ         DI, SI
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 192(SI)
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSS number1<>+0(SB), Z2
+	VBROADCASTSS number2<>+0(SB), Z3
+	VBROADCASTSS number3<>+0(SB), Z4
+	VBROADCASTSS number4<>+0(SB), Z5
+	XORQ         SI, SI
+
+unit:
+	MOVQ         other+16(FP), DI
+	SUBQ         x+8(FP), DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	SETNE        R8
+	MOVL         $0x0000ff00, R9
+	KMOVW        R9, K1
+	MOVQ         scale+24(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R9)(R8*4), K1, Z6
+	MOVQ         shift+32(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z7
+	VBROADCASTSS (R9)(R8*4), K1, Z7
+	MOVQ         otherScale+40(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R9)(R8*4), K1, Z8
+	MOVQ         rows+120(FP), R8
+	IMUL3Q       $+32, R8, R8
+	XORQ         R9, R9
+	CMPQ         AX, $0x01
+	CMOVQEQ      R9, R8
+	MOVQ         rows+120(FP), R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         scratch+104(FP), R11
+	ADDQ         $0x3f, R11
+	ANDQ         $-64, R11
+	MOVQ         rows+120(FP), R12
+	IMUL3Q       $+64, R12, R12
+	LEAQ         320(R11)(R12*1), R11
+	MOVL         $0x0000fcfc, R12
+	KMOVW        R12, K1
+	MOVL         $0x0000fefe, R12
+	KMOVW        R12, K2
+	MOVL         $0x00007f7f, R12
+	KMOVW        R12, K3
+	MOVL         $0x00003f3f, R12
+	KMOVW        R12, K4
+	ADDQ         $+128, R10
+
+across:
+	VBROADCASTF64X4 (DX), Z9
+	VINSERTF64X4    $0x01, (DX)(R8*1), Z9, Z9
+	VMULPS          Z6, Z9, Z9
+	CMPQ            other+16(FP), $0x00
+	JE              across_read
+	LEAQ            (DX)(DI*1), R12
+	VBROADCASTF64X4 (R12), Z10
+	VINSERTF64X4    $0x01, (R12)(R8*1), Z10, Z10
+	VMULPS          Z8, Z10, Z10
+	VADDPS          Z10, Z9, Z9
+
+across_read:
+	VADDPS       Z7, Z9, Z9
+	ADDQ         $+32, DX
+	VMOVAPS      Z0, Z10
+	VALIGND      $0x0e, Z9, Z9, K1, Z10
+	VXORPS       Z11, Z11, Z11
+	VMOVAPS      Z0, Z12
+	VALIGND      $0x0f, Z9, Z9, K2, Z12
+	VCMPPS       $0x1e, Z10, Z12, K5
+	VMOVAPS      Z2, K5, Z11
+	VMAXPS       Z10, Z12, Z10
+	VCMPPS       $0x1e, Z10, Z9, K5
+	VMOVAPS      Z3, K5, Z11
+	VMAXPS       Z10, Z9, Z10
+	VMOVAPS      Z0, Z12
+	VALIGND      $0x01, Z9, Z9, K3, Z12
+	VCMPPS       $0x1e, Z10, Z12, K5
+	VMOVAPS      Z4, K5, Z11
+	VMAXPS       Z10, Z12, Z10
+	VMOVAPS      Z0, Z12
+	VALIGND      $0x02, Z9, Z9, K4, Z12
+	VCMPPS       $0x1e, Z10, Z12, K5
+	VMOVAPS      Z5, K5, Z11
+	VMAXPS       Z10, Z12, Z9
+	VMOVUPS      Z9, (R10)
+	VMOVUPS      Z11, (R11)
+	ADDQ         $+64, R10
+	ADDQ         $+64, R11
+	DECQ         R9
+	JNZ          across
+	ADDQ         R8, DX
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	SETNE        R8
+	MOVL         $0x0000ff00, R9
+	KMOVW        R9, K1
+	MOVQ         dyScale+80(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R9)(R8*4), K1, Z6
+	MOVQ         dyShift+88(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z7
+	VBROADCASTSS (R9)(R8*4), K1, Z7
+	MOVQ         dyOtherScale+96(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R9)(R8*4), K1, Z8
+	MOVQ         rows+120(FP), R8
+	IMUL3Q       $+32, R8, R8
+	XORQ         R9, R9
+	CMPQ         AX, $0x01
+	CMOVQEQ      R9, R8
+	MOVQ         rows+120(FP), R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         scratch+104(FP), R11
+	ADDQ         $0x3f, R11
+	ANDQ         $-64, R11
+	MOVQ         rows+120(FP), R12
+	IMUL3Q       $+128, R12, R12
+	LEAQ         320(R11)(R12*1), R11
+	LEAQ         (BX), R12
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+
+windows0:
+	VBROADCASTF64X4 (R12), Z14
+	VINSERTF64X4    $0x01, (R12)(R8*1), Z14, Z14
+	VMULPS          Z6, Z14, Z14
+	CMPQ            dyOther+72(FP), $0x00
+	JE              windows0_read
+	LEAQ            (R12)(DI*1), R13
+	VBROADCASTF64X4 (R13), Z15
+	VINSERTF64X4    $0x01, (R13)(R8*1), Z15, Z15
+	VMULPS          Z8, Z15, Z15
+	VADDPS          Z15, Z14, Z14
+
+windows0_read:
+	VADDPS  Z7, Z14, Z14
+	VMOVUPS (R10), Z15
+	VMOVUPS 64(R10), Z16
+	VCMPPS  $0x1e, Z15, Z16, K1
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 128(R10), Z16
+	VCMPPS  $0x1e, Z15, Z16, K2
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 192(R10), Z16
+	VCMPPS  $0x1e, Z15, Z16, K3
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 256(R10), Z16
+	VCMPPS  $0x1e, Z15, Z16, K4
+	VMAXPS  Z15, Z16, Z15
+	VADDPS  Z14, Z13, K4, Z13
+	VXORPS  Z14, Z14, K4, Z14
+	VADDPS  Z14, Z12, K3, Z12
+	VXORPS  Z14, Z14, K3, Z14
+	VADDPS  Z14, Z11, K2, Z11
+	VXORPS  Z14, Z14, K2, Z14
+	VADDPS  Z14, Z10, K1, Z10
+	VXORPS  Z14, Z14, K1, Z14
+	VADDPS  Z14, Z9, Z9
+	VMOVUPS Z9, (R11)
+	VMOVAPS Z10, Z9
+	VMOVAPS Z11, Z10
+	VMOVAPS Z12, Z11
+	VMOVAPS Z13, Z12
+	VXORPS  Z13, Z13, Z13
+	ADDQ    $+32, R12
+	ADDQ    $+64, R10
+	ADDQ    $+64, R11
+	DECQ    R9
+	JNZ     windows0
+	VMOVUPS Z9, (R11)
+	VMOVUPS Z10, 64(R11)
+	VMOVUPS Z11, 128(R11)
+	VMOVUPS Z12, 192(R11)
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+32, DI, DI
+	XORQ    R8, R8
+	CMPQ    AX, $0x01
+	CMOVQEQ R8, DI
+	MOVQ    rows+120(FP), R8
+	IMUL3Q  $+32, R8, R8
+	ADDQ    R8, BX
+	ADDQ    DI, BX
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+32, DI, DI
+	XORQ    R8, R8
+	CMPQ    AX, $0x01
+	CMOVQEQ R8, DI
+	MOVQ    rows+120(FP), R8
+	MOVQ    scratch+104(FP), R9
+	ADDQ    $0x3f, R9
+	ANDQ    $-64, R9
+	MOVQ    rows+120(FP), R10
+	IMUL3Q  $+64, R10, R10
+	LEAQ    320(R9)(R10*1), R9
+	MOVQ    scratch+104(FP), R10
+	ADDQ    $0x3f, R10
+	ANDQ    $-64, R10
+	MOVQ    rows+120(FP), R11
+	IMUL3Q  $+128, R11, R11
+	LEAQ    320(R10)(R11*1), R10
+	MOVL    $0x0000fcfc, R11
+	KMOVW   R11, K1
+	MOVL    $0x0000fefe, R11
+	KMOVW   R11, K2
+	MOVL    $0x00007f7f, R11
+	KMOVW   R11, K3
+	MOVL    $0x00003f3f, R11
+	KMOVW   R11, K4
+	ADDQ    $+128, R10
+
+pixels:
+	VMOVUPS         (R10), Z6
+	VMOVUPS         (R9), Z7
+	VCMPPS          $0x00, Z1, Z7, K5
+	VMOVAPS.Z       Z6, K5, Z8
+	VMOVAPS         Z1, Z9
+	VALIGND         $0x02, Z8, Z8, K4, Z9
+	VCMPPS          $0x00, Z2, Z7, K5
+	VMOVAPS.Z       Z6, K5, Z8
+	VMOVAPS         Z1, Z10
+	VALIGND         $0x01, Z8, Z8, K3, Z10
+	VADDPS          Z10, Z9, Z9
+	VCMPPS          $0x00, Z3, Z7, K5
+	VMOVAPS.Z       Z6, K5, Z8
+	VADDPS          Z8, Z9, Z9
+	VCMPPS          $0x00, Z4, Z7, K5
+	VMOVAPS.Z       Z6, K5, Z8
+	VMOVAPS         Z1, Z10
+	VALIGND         $0x0f, Z8, Z8, K2, Z10
+	VADDPS          Z10, Z9, Z9
+	VCMPPS          $0x00, Z5, Z7, K5
+	VMOVAPS.Z       Z6, K5, Z6
+	VMOVAPS         Z1, Z7
+	VALIGND         $0x0e, Z6, Z6, K1, Z7
+	VADDPS          Z7, Z9, Z9
+	CMPQ            add+128(FP), $0x00
+	JE              pixels_add
+	VBROADCASTF64X4 (CX), Z6
+	VINSERTF64X4    $0x01, (CX)(DI*1), Z6, Z6
+	VADDPS          Z6, Z9, Z9
+
+pixels_add:
+	VMOVUPS       Y9, (CX)
+	VEXTRACTF64X4 $0x01, Z9, (CX)(DI*1)
+	ADDQ          $+32, CX
+	ADDQ          $+64, R10
+	ADDQ          $+64, R9
+	DECQ          R8
+	JNZ           pixels
+	ADDQ          DI, CX
+	ADDQ          $+8, SI
+	SUBQ          $+2, AX
+	JG            unit
+	XORQ          AX, AX
+	VZEROUPPER
+	MOVQ          AX, nan+136(FP)
+	RET
+
+DATA number3<>+0(SB)/4, $+1077936128
+GLOBL number3<>(SB), RODATA|NOPTR, $4
+
+DATA number4<>+0(SB)/4, $+1082130432
+GLOBL number4<>(SB), RODATA|NOPTR, $4
+
+// func planeMax5By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeMax5By1To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	VXORPS       Z0, Z0, Z0
+	VBROADCASTSS lowest<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scratch+104(FP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      Z0, 64(BX)
+	MOVQ         rows+120(FP), SI
+	IMUL3Q       $+64, SI, SI
+	ADDQ         SI, BX
+	VMOVUPS      Z0, 128(BX)
+	VMOVUPS      Z0, 192(BX)
+	XORQ         BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z4
+	MOVQ         rows+120(FP), DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+128, R8
+
+across:
+	VMOVUPS (DX), Z5
+	VMULPS  Z2, Z5, Z5
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R9
+	VMOVUPS (R9), Z6
+	VMULPS  Z4, Z6, Z6
+	VADDPS  Z6, Z5, Z5
+
+across_read:
+	VADDPS  Z3, Z5, Z5
+	ADDQ    $+64, DX
+	VADDPS  Z5, Z1, Z1
+	VALIGND $0x0e, Z0, Z5, Z6
+	VALIGND $0x0f, Z0, Z5, Z7
+	VMAXPS  Z7, Z6, Z6
+	VMAXPS  Z5, Z6, Z6
+	VALIGND $0x01, Z5, Z0, Z7
+	VMAXPS  Z7, Z6, Z6
+	VALIGND $0x02, Z5, Z0, Z5
+	VMAXPS  Z5, Z6, Z6
+	VMOVUPS Z6, (R8)
+	ADDQ    $+64, R8
+	DECQ    DI
+	JNZ     across
+	MOVQ    rows+120(FP), SI
+	MOVQ    scratch+104(FP), DI
+	ADDQ    $0x3f, DI
+	ANDQ    $-64, DI
+
+down:
+	VMOVUPS (DI), Z2
+	VMAXPS  64(DI), Z2, Z2
+	VMAXPS  128(DI), Z2, Z2
+	VMAXPS  192(DI), Z2, Z2
+	VMAXPS  256(DI), Z2, Z2
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z3
+	VADDPS  Z3, Z2, Z2
+
+down_add:
+	VMOVUPS Z2, (CX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VCMPPS  $0x03, Z1, Z1, K1
+	KMOVW   K1, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeSum5By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeSum5By1To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, 64(BX)
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 128(BX)
+	VMOVUPS Z0, 192(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z1
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         rows+120(FP), DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+128, R8
+	MOVQ         before+48(FP), R9
+
+across:
+	VMOVUPS (DX), Z4
+	VMULPS  Z1, Z4, Z4
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R10
+	VMOVUPS (R10), Z5
+	VMULPS  Z3, Z5, Z5
+	VADDPS  Z5, Z4, Z4
+
+across_read:
+	VADDPS Z2, Z4, Z4
+	ADDQ   $+64, DX
+	CMPQ   before+48(FP), $0x00
+	JE     across_scaled
+	VMULPS (R9), Z4, Z4
+	ADDQ   $+64, R9
+
+across_scaled:
+	VALIGND $0x0e, Z0, Z4, Z5
+	VALIGND $0x0f, Z0, Z4, Z6
+	VADDPS  Z6, Z5, Z5
+	VADDPS  Z4, Z5, Z5
+	VALIGND $0x01, Z4, Z0, Z6
+	VADDPS  Z6, Z5, Z5
+	VALIGND $0x02, Z4, Z0, Z4
+	VADDPS  Z4, Z5, Z5
+	VMOVUPS Z5, (R8)
+	ADDQ    $+64, R8
+	DECQ    DI
+	JNZ     across
+	MOVQ    rows+120(FP), SI
+	MOVQ    scratch+104(FP), DI
+	ADDQ    $0x3f, DI
+	ANDQ    $-64, DI
+	MOVQ    after+56(FP), R8
+
+down:
+	VMOVUPS (DI), Z1
+	VADDPS  64(DI), Z1, Z1
+	VADDPS  128(DI), Z1, Z1
+	VADDPS  192(DI), Z1, Z1
+	VADDPS  256(DI), Z1, Z1
+	CMPQ    after+56(FP), $0x00
+	JE      down_scaled
+	VMULPS  (R8), Z1, Z1
+	ADDQ    $+64, R8
+
+down_scaled:
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z2
+	VADDPS  Z2, Z1, Z1
+
+down_add:
+	VMOVUPS Z1, (CX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeRoute5By1To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeRoute5By1To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         dy+64(FP), BX
+	VBROADCASTSS lowest<>+0(SB), Z0
+	MOVQ         scratch+104(FP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, 64(SI)
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+64, DI, DI
+	ADDQ         DI, SI
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 192(SI)
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSS number1<>+0(SB), Z2
+	VBROADCASTSS number2<>+0(SB), Z3
+	VBROADCASTSS number3<>+0(SB), Z4
+	VBROADCASTSS number4<>+0(SB), Z5
+	XORQ         SI, SI
+
+unit:
+	MOVQ         other+16(FP), DI
+	SUBQ         x+8(FP), DI
+	MOVQ         scale+24(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         shift+32(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z7
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z8
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	IMUL3Q       $+64, R11, R11
+	LEAQ         320(R10)(R11*1), R10
+	ADDQ         $+128, R9
+
+across:
+	VMOVUPS (DX), Z9
+	VMULPS  Z6, Z9, Z9
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(DI*1), R11
+	VMOVUPS (R11), Z10
+	VMULPS  Z8, Z10, Z10
+	VADDPS  Z10, Z9, Z9
+
+across_read:
+	VADDPS       Z7, Z9, Z9
+	ADDQ         $+64, DX
+	VALIGND      $0x0e, Z0, Z9, Z10
+	VXORPS       Z11, Z11, Z11
+	VALIGND      $0x0f, Z0, Z9, Z12
+	VCMPPS       $0x1e, Z10, Z12, K1
+	VMOVAPS      Z2, K1, Z11
+	VMAXPS       Z10, Z12, Z10
+	VCMPPS       $0x1e, Z10, Z9, K1
+	VMOVAPS      Z3, K1, Z11
+	VMAXPS       Z10, Z9, Z10
+	VALIGND      $0x01, Z9, Z0, Z12
+	VCMPPS       $0x1e, Z10, Z12, K1
+	VMOVAPS      Z4, K1, Z11
+	VMAXPS       Z10, Z12, Z10
+	VALIGND      $0x02, Z9, Z0, Z9
+	VCMPPS       $0x1e, Z10, Z9, K1
+	VMOVAPS      Z5, K1, Z11
+	VMAXPS       Z10, Z9, Z9
+	VMOVUPS      Z9, (R9)
+	VMOVUPS      Z11, (R10)
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	DECQ         R8
+	JNZ          across
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	MOVQ         dyScale+80(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         dyShift+88(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z7
+	MOVQ         dyOtherScale+96(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z8
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	IMUL3Q       $+128, R11, R11
+	LEAQ         320(R10)(R11*1), R10
+	LEAQ         (BX), R11
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+
+windows0:
+	VMOVUPS (R11), Z14
+	VMULPS  Z6, Z14, Z14
+	CMPQ    dyOther+72(FP), $0x00
+	JE      windows0_read
+	LEAQ    (R11)(DI*1), R12
+	VMOVUPS (R12), Z15
+	VMULPS  Z8, Z15, Z15
+	VADDPS  Z15, Z14, Z14
+
+windows0_read:
+	VADDPS  Z7, Z14, Z14
+	VMOVUPS (R9), Z15
+	VMOVUPS 64(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K1
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 128(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K2
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 192(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K3
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 256(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K4
+	VMAXPS  Z15, Z16, Z15
+	VADDPS  Z14, Z13, K4, Z13
+	VXORPS  Z14, Z14, K4, Z14
+	VADDPS  Z14, Z12, K3, Z12
+	VXORPS  Z14, Z14, K3, Z14
+	VADDPS  Z14, Z11, K2, Z11
+	VXORPS  Z14, Z14, K2, Z14
+	VADDPS  Z14, Z10, K1, Z10
+	VXORPS  Z14, Z14, K1, Z14
+	VADDPS  Z14, Z9, Z9
+	VMOVUPS Z9, (R10)
+	VMOVAPS Z10, Z9
+	VMOVAPS Z11, Z10
+	VMOVAPS Z12, Z11
+	VMOVAPS Z13, Z12
+	VXORPS  Z13, Z13, Z13
+	ADDQ    $+64, R11
+	ADDQ    $+64, R9
+	ADDQ    $+64, R10
+	DECQ    R8
+	JNZ     windows0
+	VMOVUPS Z9, (R10)
+	VMOVUPS Z10, 64(R10)
+	VMOVUPS Z11, 128(R10)
+	VMOVUPS Z12, 192(R10)
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+64, DI, DI
+	ADDQ    DI, BX
+	MOVQ    rows+120(FP), DI
+	MOVQ    scratch+104(FP), R8
+	ADDQ    $0x3f, R8
+	ANDQ    $-64, R8
+	MOVQ    rows+120(FP), R9
+	IMUL3Q  $+64, R9, R9
+	LEAQ    320(R8)(R9*1), R8
+	MOVQ    scratch+104(FP), R9
+	ADDQ    $0x3f, R9
+	ANDQ    $-64, R9
+	MOVQ    rows+120(FP), R10
+	IMUL3Q  $+128, R10, R10
+	LEAQ    320(R9)(R10*1), R9
+	ADDQ    $+128, R9
+
+pixels:
+	VMOVUPS   (R9), Z6
+	VMOVUPS   (R8), Z7
+	VCMPPS    $0x00, Z1, Z7, K1
+	VMOVAPS.Z Z6, K1, Z8
+	VALIGND   $0x02, Z8, Z1, Z8
+	VCMPPS    $0x00, Z2, Z7, K1
+	VMOVAPS.Z Z6, K1, Z9
+	VALIGND   $0x01, Z9, Z1, Z9
+	VADDPS    Z9, Z8, Z8
+	VCMPPS    $0x00, Z3, Z7, K1
+	VMOVAPS.Z Z6, K1, Z9
+	VADDPS    Z9, Z8, Z8
+	VCMPPS    $0x00, Z4, Z7, K1
+	VMOVAPS.Z Z6, K1, Z9
+	VALIGND   $0x0f, Z1, Z9, Z9
+	VADDPS    Z9, Z8, Z8
+	VCMPPS    $0x00, Z5, Z7, K1
+	VMOVAPS.Z Z6, K1, Z6
+	VALIGND   $0x0e, Z1, Z6, Z6
+	VADDPS    Z6, Z8, Z8
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add
+	VMOVUPS   (CX), Z6
+	VADDPS    Z6, Z8, Z8
+
+pixels_add:
+	VMOVUPS Z8, (CX)
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
+	ADDQ    $+64, R8
+	DECQ    DI
+	JNZ     pixels
+	ADDQ    $+4, SI
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeMax5By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeMax5By1To32AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	VXORPS       Z0, Z0, Z0
+	VBROADCASTSS lowest<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scratch+104(FP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      Z0, 64(BX)
+	VMOVUPS      Z0, 128(BX)
+	VMOVUPS      Z0, 192(BX)
+	MOVQ         rows+120(FP), SI
+	IMUL3Q       $+128, SI, SI
+	ADDQ         SI, BX
+	VMOVUPS      Z0, 256(BX)
+	VMOVUPS      Z0, 320(BX)
+	VMOVUPS      Z0, 384(BX)
+	VMOVUPS      Z0, 448(BX)
+	XORQ         BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z4
+	MOVQ         rows+120(FP), DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+256, R8
+
+across:
+	VMOVUPS (DX), Z5
+	VMULPS  Z2, Z5, Z5
+	VMOVUPS 64(DX), Z6
+	VMULPS  Z2, Z6, Z6
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R9
+	VMOVUPS (R9), Z7
+	VMULPS  Z4, Z7, Z7
+	VADDPS  Z7, Z5, Z5
+	VMOVUPS 64(R9), Z7
+	VMULPS  Z4, Z7, Z7
+	VADDPS  Z7, Z6, Z6
+
+across_read:
+	VADDPS  Z3, Z5, Z5
+	VADDPS  Z3, Z6, Z6
+	ADDQ    $+128, DX
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z6, Z1, Z1
+	VALIGND $0x0e, Z0, Z5, Z7
+	VALIGND $0x0e, Z5, Z6, Z8
+	VALIGND $0x0f, Z0, Z5, Z9
+	VALIGND $0x0f, Z5, Z6, Z10
+	VMAXPS  Z9, Z7, Z7
+	VMAXPS  Z10, Z8, Z8
+	VMAXPS  Z5, Z7, Z7
+	VMAXPS  Z6, Z8, Z8
+	VALIGND $0x01, Z5, Z6, Z9
+	VALIGND $0x01, Z6, Z0, Z10
+	VMAXPS  Z9, Z7, Z7
+	VMAXPS  Z10, Z8, Z8
+	VALIGND $0x02, Z5, Z6, Z5
+	VALIGND $0x02, Z6, Z0, Z6
+	VMAXPS  Z5, Z7, Z7
+	VMAXPS  Z6, Z8, Z8
+	VMOVUPS Z7, (R8)
+	VMOVUPS Z8, 64(R8)
+	ADDQ    $+128, R8
+	DECQ    DI
+	JNZ     across
+	MOVQ    rows+120(FP), SI
+	MOVQ    scratch+104(FP), DI
+	ADDQ    $0x3f, DI
+	ANDQ    $-64, DI
+
+down:
+	VMOVUPS (DI), Z2
+	VMAXPS  128(DI), Z2, Z2
+	VMAXPS  256(DI), Z2, Z2
+	VMAXPS  384(DI), Z2, Z2
+	VMAXPS  512(DI), Z2, Z2
+	VMOVUPS 64(DI), Z3
+	VMAXPS  192(DI), Z3, Z3
+	VMAXPS  320(DI), Z3, Z3
+	VMAXPS  448(DI), Z3, Z3
+	VMAXPS  576(DI), Z3, Z3
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z4
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 64(CX), Z4
+	VADDPS  Z4, Z3, Z3
+
+down_add:
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    $+128, CX
+	ADDQ    $+128, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VCMPPS  $0x03, Z1, Z1, K1
+	KMOVW   K1, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeSum5By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeSum5By1To32AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, 64(BX)
+	VMOVUPS Z0, 128(BX)
+	VMOVUPS Z0, 192(BX)
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+128, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 256(BX)
+	VMOVUPS Z0, 320(BX)
+	VMOVUPS Z0, 384(BX)
+	VMOVUPS Z0, 448(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z1
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         rows+120(FP), DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+256, R8
+	MOVQ         before+48(FP), R9
+
+across:
+	VMOVUPS (DX), Z4
+	VMULPS  Z1, Z4, Z4
+	VMOVUPS 64(DX), Z5
+	VMULPS  Z1, Z5, Z5
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R10
+	VMOVUPS (R10), Z6
+	VMULPS  Z3, Z6, Z6
+	VADDPS  Z6, Z4, Z4
+	VMOVUPS 64(R10), Z6
+	VMULPS  Z3, Z6, Z6
+	VADDPS  Z6, Z5, Z5
+
+across_read:
+	VADDPS Z2, Z4, Z4
+	VADDPS Z2, Z5, Z5
+	ADDQ   $+128, DX
+	CMPQ   before+48(FP), $0x00
+	JE     across_scaled
+	VMULPS (R9), Z4, Z4
+	VMULPS 64(R9), Z5, Z5
+	ADDQ   $+128, R9
+
+across_scaled:
+	VALIGND $0x0e, Z0, Z4, Z6
+	VALIGND $0x0e, Z4, Z5, Z7
+	VALIGND $0x0f, Z0, Z4, Z8
+	VALIGND $0x0f, Z4, Z5, Z9
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z9, Z7, Z7
+	VADDPS  Z4, Z6, Z6
+	VADDPS  Z5, Z7, Z7
+	VALIGND $0x01, Z4, Z5, Z8
+	VALIGND $0x01, Z5, Z0, Z9
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z9, Z7, Z7
+	VALIGND $0x02, Z4, Z5, Z4
+	VALIGND $0x02, Z5, Z0, Z5
+	VADDPS  Z4, Z6, Z6
+	VADDPS  Z5, Z7, Z7
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	ADDQ    $+128, R8
+	DECQ    DI
+	JNZ     across
+	MOVQ    rows+120(FP), SI
+	MOVQ    scratch+104(FP), DI
+	ADDQ    $0x3f, DI
+	ANDQ    $-64, DI
+	MOVQ    after+56(FP), R8
+
+down:
+	VMOVUPS (DI), Z1
+	VADDPS  128(DI), Z1, Z1
+	VADDPS  256(DI), Z1, Z1
+	VADDPS  384(DI), Z1, Z1
+	VADDPS  512(DI), Z1, Z1
+	VMOVUPS 64(DI), Z2
+	VADDPS  192(DI), Z2, Z2
+	VADDPS  320(DI), Z2, Z2
+	VADDPS  448(DI), Z2, Z2
+	VADDPS  576(DI), Z2, Z2
+	CMPQ    after+56(FP), $0x00
+	JE      down_scaled
+	VMULPS  (R8), Z1, Z1
+	VMULPS  64(R8), Z2, Z2
+	ADDQ    $+128, R8
+
+down_scaled:
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z3
+	VADDPS  Z3, Z1, Z1
+	VMOVUPS 64(CX), Z3
+	VADDPS  Z3, Z2, Z2
+
+down_add:
+	VMOVUPS Z1, (CX)
+	VMOVUPS Z2, 64(CX)
+	ADDQ    $+128, CX
+	ADDQ    $+128, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeRoute5By1To32AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeRoute5By1To32AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         dy+64(FP), BX
+	VBROADCASTSS lowest<>+0(SB), Z0
+	MOVQ         scratch+104(FP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 192(SI)
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+128, DI, DI
+	ADDQ         DI, SI
+	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 384(SI)
+	VMOVUPS      Z0, 448(SI)
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSS number1<>+0(SB), Z2
+	VBROADCASTSS number2<>+0(SB), Z3
+	VBROADCASTSS number3<>+0(SB), Z4
+	VBROADCASTSS number4<>+0(SB), Z5
+	XORQ         SI, SI
+
+unit:
+	MOVQ         other+16(FP), DI
+	SUBQ         x+8(FP), DI
+	MOVQ         scale+24(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         shift+32(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z7
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z8
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	IMUL3Q       $+128, R11, R11
+	LEAQ         640(R10)(R11*1), R10
+	ADDQ         $+256, R9
+
+across:
+	VMOVUPS (DX), Z9
+	VMULPS  Z6, Z9, Z9
+	VMOVUPS 64(DX), Z10
+	VMULPS  Z6, Z10, Z10
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(DI*1), R11
+	VMOVUPS (R11), Z11
+	VMULPS  Z8, Z11, Z11
+	VADDPS  Z11, Z9, Z9
+	VMOVUPS 64(R11), Z11
+	VMULPS  Z8, Z11, Z11
+	VADDPS  Z11, Z10, Z10
+
+across_read:
+	VADDPS       Z7, Z9, Z9
+	VADDPS       Z7, Z10, Z10
+	ADDQ         $+128, DX
+	VALIGND      $0x0e, Z0, Z9, Z11
+	VALIGND      $0x0e, Z9, Z10, Z12
+	VXORPS       Z13, Z13, Z13
+	VXORPS       Z14, Z14, Z14
+	VALIGND      $0x0f, Z0, Z9, Z15
+	VALIGND      $0x0f, Z9, Z10, Z16
+	VCMPPS       $0x1e, Z11, Z15, K1
+	VMOVAPS      Z2, K1, Z13
+	VMAXPS       Z11, Z15, Z11
+	VCMPPS       $0x1e, Z12, Z16, K1
+	VMOVAPS      Z2, K1, Z14
+	VMAXPS       Z12, Z16, Z12
+	VCMPPS       $0x1e, Z11, Z9, K1
+	VMOVAPS      Z3, K1, Z13
+	VMAXPS       Z11, Z9, Z11
+	VCMPPS       $0x1e, Z12, Z10, K1
+	VMOVAPS      Z3, K1, Z14
+	VMAXPS       Z12, Z10, Z12
+	VALIGND      $0x01, Z9, Z10, Z15
+	VALIGND      $0x01, Z10, Z0, Z16
+	VCMPPS       $0x1e, Z11, Z15, K1
+	VMOVAPS      Z4, K1, Z13
+	VMAXPS       Z11, Z15, Z11
+	VCMPPS       $0x1e, Z12, Z16, K1
+	VMOVAPS      Z4, K1, Z14
+	VMAXPS       Z12, Z16, Z12
+	VALIGND      $0x02, Z9, Z10, Z9
+	VALIGND      $0x02, Z10, Z0, Z10
+	VCMPPS       $0x1e, Z11, Z9, K1
+	VMOVAPS      Z5, K1, Z13
+	VMAXPS       Z11, Z9, Z9
+	VCMPPS       $0x1e, Z12, Z10, K1
+	VMOVAPS      Z5, K1, Z14
+	VMAXPS       Z12, Z10, Z10
+	VMOVUPS      Z9, (R9)
+	VMOVUPS      Z13, (R10)
+	VMOVUPS      Z10, 64(R9)
+	VMOVUPS      Z14, 64(R10)
+	ADDQ         $+128, R9
+	ADDQ         $+128, R10
+	DECQ         R8
+	JNZ          across
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	MOVQ         dyScale+80(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         dyShift+88(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z7
+	MOVQ         dyOtherScale+96(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z8
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	IMUL3Q       $+256, R11, R11
+	LEAQ         640(R10)(R11*1), R10
+	LEAQ         (BX), R11
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+
+windows0:
+	VMOVUPS (R11), Z14
+	VMULPS  Z6, Z14, Z14
+	CMPQ    dyOther+72(FP), $0x00
+	JE      windows0_read
+	LEAQ    (R11)(DI*1), R12
+	VMOVUPS (R12), Z15
+	VMULPS  Z8, Z15, Z15
+	VADDPS  Z15, Z14, Z14
+
+windows0_read:
+	VADDPS       Z7, Z14, Z14
+	VMOVUPS      (R9), Z15
+	VMOVUPS      128(R9), Z16
+	VCMPPS       $0x1e, Z15, Z16, K1
+	VMAXPS       Z15, Z16, Z15
+	VMOVUPS      256(R9), Z16
+	VCMPPS       $0x1e, Z15, Z16, K2
+	VMAXPS       Z15, Z16, Z15
+	VMOVUPS      384(R9), Z16
+	VCMPPS       $0x1e, Z15, Z16, K3
+	VMAXPS       Z15, Z16, Z15
+	VMOVUPS      512(R9), Z16
+	VCMPPS       $0x1e, Z15, Z16, K4
+	VMAXPS       Z15, Z16, Z15
+	VADDPS       Z14, Z13, K4, Z13
+	VXORPS       Z14, Z14, K4, Z14
+	VADDPS       Z14, Z12, K3, Z12
+	VXORPS       Z14, Z14, K3, Z14
+	VADDPS       Z14, Z11, K2, Z11
+	VXORPS       Z14, Z14, K2, Z14
+	VADDPS       Z14, Z10, K1, Z10
+	VXORPS       Z14, Z14, K1, Z14
+	VADDPS       Z14, Z9, Z9
+	VMOVUPS      Z9, (R10)
+	VMOVAPS      Z10, Z9
+	VMOVAPS      Z11, Z10
+	VMOVAPS      Z12, Z11
+	VMOVAPS      Z13, Z12
+	VXORPS       Z13, Z13, Z13
+	ADDQ         $+128, R11
+	ADDQ         $+128, R9
+	ADDQ         $+128, R10
+	DECQ         R8
+	JNZ          windows0
+	VMOVUPS      Z9, (R10)
+	VMOVUPS      Z10, 128(R10)
+	VMOVUPS      Z11, 256(R10)
+	VMOVUPS      Z12, 384(R10)
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	MOVQ         dyScale+80(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         dyShift+88(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z7
+	MOVQ         dyOtherScale+96(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z8
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	IMUL3Q       $+256, R11, R11
+	LEAQ         640(R10)(R11*1), R10
+	LEAQ         64(BX), R11
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+
+windows1:
+	VMOVUPS (R11), Z14
+	VMULPS  Z6, Z14, Z14
+	CMPQ    dyOther+72(FP), $0x00
+	JE      windows1_read
+	LEAQ    (R11)(DI*1), R12
+	VMOVUPS (R12), Z15
+	VMULPS  Z8, Z15, Z15
+	VADDPS  Z15, Z14, Z14
+
+windows1_read:
+	VADDPS  Z7, Z14, Z14
+	VMOVUPS 64(R9), Z15
+	VMOVUPS 192(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K1
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 320(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K2
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 448(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K3
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 576(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K4
+	VMAXPS  Z15, Z16, Z15
+	VADDPS  Z14, Z13, K4, Z13
+	VXORPS  Z14, Z14, K4, Z14
+	VADDPS  Z14, Z12, K3, Z12
+	VXORPS  Z14, Z14, K3, Z14
+	VADDPS  Z14, Z11, K2, Z11
+	VXORPS  Z14, Z14, K2, Z14
+	VADDPS  Z14, Z10, K1, Z10
+	VXORPS  Z14, Z14, K1, Z14
+	VADDPS  Z14, Z9, Z9
+	VMOVUPS Z9, 64(R10)
+	VMOVAPS Z10, Z9
+	VMOVAPS Z11, Z10
+	VMOVAPS Z12, Z11
+	VMOVAPS Z13, Z12
+	VXORPS  Z13, Z13, Z13
+	ADDQ    $+128, R11
+	ADDQ    $+128, R9
+	ADDQ    $+128, R10
+	DECQ    R8
+	JNZ     windows1
+	VMOVUPS Z9, 64(R10)
+	VMOVUPS Z10, 192(R10)
+	VMOVUPS Z11, 320(R10)
+	VMOVUPS Z12, 448(R10)
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+128, DI, DI
+	ADDQ    DI, BX
+	MOVQ    rows+120(FP), DI
+	MOVQ    scratch+104(FP), R8
+	ADDQ    $0x3f, R8
+	ANDQ    $-64, R8
+	MOVQ    rows+120(FP), R9
+	IMUL3Q  $+128, R9, R9
+	LEAQ    640(R8)(R9*1), R8
+	MOVQ    scratch+104(FP), R9
+	ADDQ    $0x3f, R9
+	ANDQ    $-64, R9
+	MOVQ    rows+120(FP), R10
+	IMUL3Q  $+256, R10, R10
+	LEAQ    640(R9)(R10*1), R9
+	ADDQ    $+256, R9
+
+pixels:
+	VMOVUPS   (R9), Z6
+	VMOVUPS   (R8), Z7
+	VMOVUPS   64(R9), Z8
+	VMOVUPS   64(R8), Z9
+	VCMPPS    $0x00, Z1, Z7, K1
+	VMOVAPS.Z Z6, K1, Z10
+	VCMPPS    $0x00, Z1, Z9, K1
+	VMOVAPS.Z Z8, K1, Z11
+	VALIGND   $0x02, Z10, Z11, Z10
+	VALIGND   $0x02, Z11, Z1, Z11
+	VCMPPS    $0x00, Z2, Z7, K1
+	VMOVAPS.Z Z6, K1, Z12
+	VCMPPS    $0x00, Z2, Z9, K1
+	VMOVAPS.Z Z8, K1, Z13
+	VALIGND   $0x01, Z12, Z13, Z12
+	VADDPS    Z12, Z10, Z10
+	VALIGND   $0x01, Z13, Z1, Z12
+	VADDPS    Z12, Z11, Z11
+	VCMPPS    $0x00, Z3, Z7, K1
+	VMOVAPS.Z Z6, K1, Z12
+	VCMPPS    $0x00, Z3, Z9, K1
+	VMOVAPS.Z Z8, K1, Z13
+	VADDPS    Z12, Z10, Z10
+	VADDPS    Z13, Z11, Z11
+	VCMPPS    $0x00, Z4, Z7, K1
+	VMOVAPS.Z Z6, K1, Z12
+	VCMPPS    $0x00, Z4, Z9, K1
+	VMOVAPS.Z Z8, K1, Z13
+	VALIGND   $0x0f, Z1, Z12, Z14
+	VADDPS    Z14, Z10, Z10
+	VALIGND   $0x0f, Z12, Z13, Z12
+	VADDPS    Z12, Z11, Z11
+	VCMPPS    $0x00, Z5, Z7, K1
+	VMOVAPS.Z Z6, K1, Z6
+	VCMPPS    $0x00, Z5, Z9, K1
+	VMOVAPS.Z Z8, K1, Z7
+	VALIGND   $0x0e, Z1, Z6, Z8
+	VADDPS    Z8, Z10, Z10
+	VALIGND   $0x0e, Z6, Z7, Z6
+	VADDPS    Z6, Z11, Z11
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add
+	VMOVUPS   (CX), Z6
+	VADDPS    Z6, Z10, Z10
+	VMOVUPS   64(CX), Z6
+	VADDPS    Z6, Z11, Z11
+
+pixels_add:
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ    $+128, CX
+	ADDQ    $+128, R9
+	ADDQ    $+128, R8
+	DECQ    DI
+	JNZ     pixels
+	ADDQ    $+4, SI
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeMax5By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeMax5By2To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	VXORPS       Z0, Z0, Z0
+	VBROADCASTSS lowest<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scratch+104(FP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      Z0, 64(BX)
+	MOVQ         rows+120(FP), SI
+	SHLQ         $0x01, SI
+	IMUL3Q       $+64, SI, SI
+	ADDQ         SI, BX
+	VMOVUPS      Z0, 128(BX)
+	XORQ         BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x01
+	SETNE        DI
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z2
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z3
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z4
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z5
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z6
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z7
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+128, DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	CMOVQEQ      R8, DI
+	MOVQ         rows+120(FP), R8
+	SHLQ         $0x01, R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVL         $0x0000fefe, R10
+	KMOVW        R10, K1
+	MOVL         $0x00007f7f, R10
+	KMOVW        R10, K2
+	ADDQ         $+128, R9
+
+across:
+	VMOVUPS (DX), Z8
+	VMULPS  Z2, Z8, Z8
+	VMOVUPS (DX)(DI*1), Z9
+	VMULPS  Z5, Z9, Z9
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R10
+	VMOVUPS (R10), Z10
+	VMULPS  Z4, Z10, Z10
+	VADDPS  Z10, Z8, Z8
+	VMOVUPS (R10)(DI*1), Z10
+	VMULPS  Z7, Z10, Z10
+	VADDPS  Z10, Z9, Z9
+
+across_read:
+	VADDPS    Z3, Z8, Z8
+	VADDPS    Z6, Z9, Z9
+	ADDQ      $+64, DX
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z9, Z1, Z1
+	VMOVAPS   Z8, Z10
+	VMOVDQU32 planeEven<>+0(SB), Z11
+	VPERMT2PS Z9, Z11, Z10
+	VMOVDQU32 planeOdd<>+0(SB), Z11
+	VPERMT2PS Z9, Z11, Z8
+	VMOVAPS   Z0, Z9
+	VALIGND   $0x0f, Z10, Z10, K1, Z9
+	VMOVAPS   Z0, Z11
+	VALIGND   $0x0f, Z8, Z8, K1, Z11
+	VMAXPS    Z11, Z9, Z9
+	VMAXPS    Z10, Z9, Z9
+	VMAXPS    Z8, Z9, Z9
+	VMOVAPS   Z0, Z8
+	VALIGND   $0x01, Z10, Z10, K2, Z8
+	VMAXPS    Z8, Z9, Z9
+	VMOVUPS   Z9, (R9)
+	ADDQ      $+64, R9
+	DECQ      R8
+	JNZ       across
+	ADDQ      DI, DX
+	MOVQ      rows+120(FP), SI
+	IMUL3Q    $+32, SI, SI
+	XORQ      DI, DI
+	CMPQ      AX, $0x01
+	CMOVQEQ   DI, SI
+	MOVQ      rows+120(FP), DI
+	MOVQ      scratch+104(FP), R8
+	ADDQ      $0x3f, R8
+	ANDQ      $-64, R8
+
+down:
+	VMOVUPS         (R8), Z2
+	VMAXPS          64(R8), Z2, Z2
+	VMAXPS          128(R8), Z2, Z2
+	VMAXPS          192(R8), Z2, Z2
+	VMAXPS          256(R8), Z2, Z2
+	CMPQ            add+128(FP), $0x00
+	JE              down_add
+	VBROADCASTF64X4 (CX), Z3
+	VINSERTF64X4    $0x01, (CX)(SI*1), Z3, Z3
+	VADDPS          Z3, Z2, Z2
+
+down_add:
+	VMOVUPS       Y2, (CX)
+	VEXTRACTF64X4 $0x01, Z2, (CX)(SI*1)
+	ADDQ          $+32, CX
+	ADDQ          $+128, R8
+	DECQ          DI
+	JNZ           down
+	ADDQ          SI, CX
+	ADDQ          $+8, BX
+	SUBQ          $+2, AX
+	JG            unit
+	XORQ          AX, AX
+	VCMPPS        $0x03, Z1, Z1, K1
+	KMOVW         K1, AX
+	VZEROUPPER
+	MOVQ          AX, nan+136(FP)
+	RET
+
+// func planeSum5By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeSum5By2To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, 64(BX)
+	MOVQ    rows+120(FP), SI
+	SHLQ    $0x01, SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 128(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x01
+	SETNE        DI
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z1
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z2
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z3
+	MOVQ         scale+24(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z4
+	MOVQ         shift+32(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z5
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8)(DI*4), Z6
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+128, DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	CMOVQEQ      R8, DI
+	MOVQ         rows+120(FP), R8
+	SHLQ         $0x01, R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVL         $0x0000fefe, R10
+	KMOVW        R10, K1
+	MOVL         $0x00007f7f, R10
+	KMOVW        R10, K2
+	ADDQ         $+128, R9
+
+across:
+	VMOVUPS (DX), Z7
+	VMULPS  Z1, Z7, Z7
+	VMOVUPS (DX)(DI*1), Z8
+	VMULPS  Z4, Z8, Z8
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R10
+	VMOVUPS (R10), Z9
+	VMULPS  Z3, Z9, Z9
+	VADDPS  Z9, Z7, Z7
+	VMOVUPS (R10)(DI*1), Z9
+	VMULPS  Z6, Z9, Z9
+	VADDPS  Z9, Z8, Z8
+
+across_read:
+	VADDPS    Z2, Z7, Z7
+	VADDPS    Z5, Z8, Z8
+	ADDQ      $+64, DX
+	VMOVAPS   Z7, Z9
+	VMOVDQU32 planeEven<>+0(SB), Z10
+	VPERMT2PS Z8, Z10, Z9
+	VMOVDQU32 planeOdd<>+0(SB), Z10
+	VPERMT2PS Z8, Z10, Z7
+	VMOVAPS   Z0, Z8
+	VALIGND   $0x0f, Z9, Z9, K1, Z8
+	VMOVAPS   Z0, Z10
+	VALIGND   $0x0f, Z7, Z7, K1, Z10
+	VADDPS    Z10, Z8, Z8
+	VADDPS    Z9, Z8, Z8
+	VADDPS    Z7, Z8, Z8
+	VMOVAPS   Z0, Z7
+	VALIGND   $0x01, Z9, Z9, K2, Z7
+	VADDPS    Z7, Z8, Z8
+	VMOVUPS   Z8, (R9)
+	ADDQ      $+64, R9
+	DECQ      R8
+	JNZ       across
+	ADDQ      DI, DX
+	MOVQ      rows+120(FP), SI
+	IMUL3Q    $+32, SI, SI
+	XORQ      DI, DI
+	CMPQ      AX, $0x01
+	CMOVQEQ   DI, SI
+	MOVQ      rows+120(FP), DI
+	MOVQ      scratch+104(FP), R8
+	ADDQ      $0x3f, R8
+	ANDQ      $-64, R8
+	MOVQ      after+56(FP), R9
+
+down:
+	VMOVUPS         (R8), Z1
+	VADDPS          64(R8), Z1, Z1
+	VADDPS          128(R8), Z1, Z1
+	VADDPS          192(R8), Z1, Z1
+	VADDPS          256(R8), Z1, Z1
+	CMPQ            after+56(FP), $0x00
+	JE              down_scaled
+	VBROADCASTF64X4 (R9), Z2
+	VMULPS          Z2, Z1, Z1
+	ADDQ            $+32, R9
+
+down_scaled:
+	CMPQ            add+128(FP), $0x00
+	JE              down_add
+	VBROADCASTF64X4 (CX), Z2
+	VINSERTF64X4    $0x01, (CX)(SI*1), Z2, Z2
+	VADDPS          Z2, Z1, Z1
+
+down_add:
+	VMOVUPS       Y1, (CX)
+	VEXTRACTF64X4 $0x01, Z1, (CX)(SI*1)
+	ADDQ          $+32, CX
+	ADDQ          $+128, R8
+	DECQ          DI
+	JNZ           down
+	ADDQ          SI, CX
+	ADDQ          $+8, BX
+	SUBQ          $+2, AX
+	JG            unit
+	XORQ          AX, AX
+	VZEROUPPER
+	MOVQ          AX, nan+136(FP)
+	RET
+
+// func planeRoute5By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeRoute5By2To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         dy+64(FP), BX
+	VBROADCASTSS lowest<>+0(SB), Z0
+	MOVQ         scratch+104(FP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, 64(SI)
+	MOVQ         rows+120(FP), DI
+	SHLQ         $0x01, DI
+	IMUL3Q       $+64, DI, DI
+	ADDQ         DI, SI
+	VMOVUPS      Z0, 128(SI)
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSS number1<>+0(SB), Z2
+	VBROADCASTSS number2<>+0(SB), Z3
+	VBROADCASTSS number3<>+0(SB), Z4
+	VBROADCASTSS number4<>+0(SB), Z5
+	XORQ         SI, SI
+
+unit:
+	MOVQ         other+16(FP), DI
+	SUBQ         x+8(FP), DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	SETNE        R8
+	MOVQ         scale+24(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z6
+	MOVQ         shift+32(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z7
+	MOVQ         otherScale+40(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z8
+	MOVQ         scale+24(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9)(R8*4), Z9
+	MOVQ         shift+32(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9)(R8*4), Z10
+	MOVQ         otherScale+40(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9)(R8*4), Z11
+	MOVQ         rows+120(FP), R8
+	IMUL3Q       $+128, R8, R8
+	XORQ         R9, R9
+	CMPQ         AX, $0x01
+	CMOVQEQ      R9, R8
+	MOVQ         rows+120(FP), R9
+	SHLQ         $0x01, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         scratch+104(FP), R11
+	ADDQ         $0x3f, R11
+	ANDQ         $-64, R11
+	MOVQ         rows+120(FP), R12
+	SHLQ         $0x01, R12
+	IMUL3Q       $+64, R12, R12
+	LEAQ         320(R11)(R12*1), R11
+	MOVL         $0x0000fefe, R12
+	KMOVW        R12, K1
+	MOVL         $0x00007f7f, R12
+	KMOVW        R12, K2
+	ADDQ         $+128, R10
+
+across:
+	VMOVUPS (DX), Z12
+	VMULPS  Z6, Z12, Z12
+	VMOVUPS (DX)(R8*1), Z13
+	VMULPS  Z9, Z13, Z13
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(DI*1), R12
+	VMOVUPS (R12), Z14
+	VMULPS  Z8, Z14, Z14
+	VADDPS  Z14, Z12, Z12
+	VMOVUPS (R12)(R8*1), Z14
+	VMULPS  Z11, Z14, Z14
+	VADDPS  Z14, Z13, Z13
+
+across_read:
+	VADDPS       Z7, Z12, Z12
+	VADDPS       Z10, Z13, Z13
+	ADDQ         $+64, DX
+	VMOVAPS      Z12, Z14
+	VMOVDQU32    planeEven<>+0(SB), Z15
+	VPERMT2PS    Z13, Z15, Z14
+	VMOVDQU32    planeOdd<>+0(SB), Z15
+	VPERMT2PS    Z13, Z15, Z12
+	VMOVAPS      Z0, Z13
+	VALIGND      $0x0f, Z14, Z14, K1, Z13
+	VXORPS       Z15, Z15, Z15
+	VMOVAPS      Z0, Z16
+	VALIGND      $0x0f, Z12, Z12, K1, Z16
+	VCMPPS       $0x1e, Z13, Z16, K3
+	VMOVAPS      Z2, K3, Z15
+	VMAXPS       Z13, Z16, Z13
+	VCMPPS       $0x1e, Z13, Z14, K3
+	VMOVAPS      Z3, K3, Z15
+	VMAXPS       Z13, Z14, Z13
+	VCMPPS       $0x1e, Z13, Z12, K3
+	VMOVAPS      Z4, K3, Z15
+	VMAXPS       Z13, Z12, Z12
+	VMOVAPS      Z0, Z13
+	VALIGND      $0x01, Z14, Z14, K2, Z13
+	VCMPPS       $0x1e, Z12, Z13, K3
+	VMOVAPS      Z5, K3, Z15
+	VMAXPS       Z12, Z13, Z12
+	VMOVUPS      Z12, (R10)
+	VMOVUPS      Z15, (R11)
+	ADDQ         $+64, R10
+	ADDQ         $+64, R11
+	DECQ         R9
+	JNZ          across
+	ADDQ         R8, DX
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	SETNE        R8
+	MOVL         $0x0000ff00, R9
+	KMOVW        R9, K1
+	MOVQ         dyScale+80(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS (R9)(R8*4), K1, Z6
+	MOVQ         dyShift+88(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z7
+	VBROADCASTSS (R9)(R8*4), K1, Z7
+	MOVQ         dyOtherScale+96(FP), R9
+	ADDQ         SI, R9
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS (R9)(R8*4), K1, Z8
+	MOVQ         rows+120(FP), R8
+	IMUL3Q       $+32, R8, R8
+	XORQ         R9, R9
+	CMPQ         AX, $0x01
+	CMOVQEQ      R9, R8
+	MOVQ         rows+120(FP), R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         scratch+104(FP), R11
+	ADDQ         $0x3f, R11
+	ANDQ         $-64, R11
+	MOVQ         rows+120(FP), R12
+	SHLQ         $0x01, R12
+	IMUL3Q       $+128, R12, R12
+	LEAQ         320(R11)(R12*1), R11
+	LEAQ         (BX), R12
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+
+windows0:
+	VBROADCASTF64X4 (R12), Z14
+	VINSERTF64X4    $0x01, (R12)(R8*1), Z14, Z14
+	VMULPS          Z6, Z14, Z14
+	CMPQ            dyOther+72(FP), $0x00
+	JE              windows0_read
+	LEAQ            (R12)(DI*1), R13
+	VBROADCASTF64X4 (R13), Z15
+	VINSERTF64X4    $0x01, (R13)(R8*1), Z15, Z15
+	VMULPS          Z8, Z15, Z15
+	VADDPS          Z15, Z14, Z14
+
+windows0_read:
+	VADDPS  Z7, Z14, Z14
+	VMOVUPS (R10), Z15
+	VMOVUPS 64(R10), Z16
+	VCMPPS  $0x1e, Z15, Z16, K1
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 128(R10), Z16
+	VCMPPS  $0x1e, Z15, Z16, K2
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 192(R10), Z16
+	VCMPPS  $0x1e, Z15, Z16, K3
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 256(R10), Z16
+	VCMPPS  $0x1e, Z15, Z16, K4
+	VMAXPS  Z15, Z16, Z15
+	VADDPS  Z14, Z13, K4, Z13
+	VXORPS  Z14, Z14, K4, Z14
+	VADDPS  Z14, Z12, K3, Z12
+	VXORPS  Z14, Z14, K3, Z14
+	VADDPS  Z14, Z11, K2, Z11
+	VXORPS  Z14, Z14, K2, Z14
+	VADDPS  Z14, Z10, K1, Z10
+	VXORPS  Z14, Z14, K1, Z14
+	VADDPS  Z14, Z9, Z9
+	VMOVUPS Z9, (R11)
+	VMOVAPS Z11, Z9
+	VMOVUPS Z10, 64(R11)
+	VMOVAPS Z12, Z10
+	VMOVAPS Z13, Z11
+	VXORPS  Z12, Z12, Z12
+	VXORPS  Z13, Z13, Z13
+	ADDQ    $+32, R12
+	ADDQ    $+128, R10
+	ADDQ    $+128, R11
+	DECQ    R9
+	JNZ     windows0
+	VMOVUPS Z9, (R11)
+	VMOVUPS Z10, 64(R11)
+	VMOVUPS Z11, 128(R11)
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+32, DI, DI
+	XORQ    R8, R8
+	CMPQ    AX, $0x01
+	CMOVQEQ R8, DI
+	MOVQ    rows+120(FP), R8
+	IMUL3Q  $+32, R8, R8
+	ADDQ    R8, BX
+	ADDQ    DI, BX
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+128, DI, DI
+	XORQ    R8, R8
+	CMPQ    AX, $0x01
+	CMOVQEQ R8, DI
+	MOVQ    rows+120(FP), R8
+	SHLQ    $0x01, R8
+	MOVQ    scratch+104(FP), R9
+	ADDQ    $0x3f, R9
+	ANDQ    $-64, R9
+	MOVQ    rows+120(FP), R10
+	SHLQ    $0x01, R10
+	IMUL3Q  $+64, R10, R10
+	LEAQ    320(R9)(R10*1), R9
+	MOVQ    scratch+104(FP), R10
+	ADDQ    $0x3f, R10
+	ANDQ    $-64, R10
+	MOVQ    rows+120(FP), R11
+	SHLQ    $0x01, R11
+	IMUL3Q  $+128, R11, R11
+	LEAQ    320(R10)(R11*1), R10
+	MOVL    $0x0000fefe, R11
+	KMOVW   R11, K1
+	MOVL    $0x00007f7f, R11
+	KMOVW   R11, K2
+	ADDQ    $+128, R10
+
+pixels:
+	VMOVUPS   (R10), Z6
+	VMOVUPS   (R9), Z7
+	VCMPPS    $0x00, Z1, Z7, K3
+	VMOVAPS.Z Z6, K3, Z8
+	VMOVAPS   Z1, Z9
+	VALIGND   $0x01, Z8, Z8, K2, Z9
+	VCMPPS    $0x00, Z2, Z7, K3
+	VMOVAPS.Z Z6, K3, Z8
+	VMOVAPS   Z1, Z10
+	VALIGND   $0x01, Z8, Z8, K2, Z10
+	VCMPPS    $0x00, Z3, Z7, K3
+	VMOVAPS.Z Z6, K3, Z8
+	VADDPS    Z8, Z9, Z9
+	VCMPPS    $0x00, Z4, Z7, K3
+	VMOVAPS.Z Z6, K3, Z8
+	VADDPS    Z8, Z10, Z10
+	VCMPPS    $0x00, Z5, Z7, K3
+	VMOVAPS.Z Z6, K3, Z6
+	VMOVAPS   Z1, Z7
+	VALIGND   $0x0f, Z6, Z6, K1, Z7
+	VADDPS    Z7, Z9, Z9
+	VMOVAPS   Z9, Z6
+	VMOVDQU32 planeFirst<>+0(SB), Z7
+	VPERMT2PS Z10, Z7, Z6
+	VMOVDQU32 planeSecond<>+0(SB), Z7
+	VPERMT2PS Z10, Z7, Z9
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add
+	VMOVUPS   (CX), Z7
+	VADDPS    Z7, Z6, Z6
+	VMOVUPS   (CX)(DI*1), Z7
+	VADDPS    Z7, Z9, Z9
+
+pixels_add:
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z9, (CX)(DI*1)
+	ADDQ    $+64, CX
+	ADDQ    $+64, R10
+	ADDQ    $+64, R9
+	DECQ    R8
+	JNZ     pixels
+	ADDQ    DI, CX
+	ADDQ    $+8, SI
+	SUBQ    $+2, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeSpread5By2To8AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·planeSpread5By2To8AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    dy+64(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 64(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         dyOther+72(FP), SI
+	SUBQ         dy+64(FP), SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x01
+	SETNE        DI
+	MOVL         $0x0000ff00, R8
+	KMOVW        R8, K1
+	MOVQ         dyScale+80(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z1
+	VBROADCASTSS (R8)(DI*4), K1, Z1
+	MOVQ         dyShift+88(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z2
+	VBROADCASTSS (R8)(DI*4), K1, Z2
+	MOVQ         dyOtherScale+96(FP), R8
+	ADDQ         BX, R8
+	VBROADCASTSS (R8), Z3
+	VBROADCASTSS (R8)(DI*4), K1, Z3
+	MOVQ         rows+120(FP), DI
+	IMUL3Q       $+32, DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x01
+	CMOVQEQ      R8, DI
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         before+48(FP), R10
+
+shares:
+	VBROADCASTF64X4 (DX), Z4
+	VINSERTF64X4    $0x01, (DX)(DI*1), Z4, Z4
+	VMULPS          Z1, Z4, Z4
+	CMPQ            dyOther+72(FP), $0x00
+	JE              shares_read
+	LEAQ            (DX)(SI*1), R11
+	VBROADCASTF64X4 (R11), Z5
+	VINSERTF64X4    $0x01, (R11)(DI*1), Z5, Z5
+	VMULPS          Z3, Z5, Z5
+	VADDPS          Z5, Z4, Z4
+
+shares_read:
+	VADDPS          Z2, Z4, Z4
+	VBROADCASTF64X4 (R10), Z5
+	VMULPS          Z5, Z4, Z4
+	VMOVUPS         Z4, 64(R9)
+	ADDQ            $+32, DX
+	ADDQ            $+32, R10
+	ADDQ            $0x40, R9
+	DECQ            R8
+	JNZ             shares
+	ADDQ            DI, DX
+	MOVQ            rows+120(FP), SI
+	IMUL3Q          $+128, SI, SI
+	XORQ            DI, DI
+	CMPQ            AX, $0x01
+	CMOVQEQ         DI, SI
+	MOVQ            rows+120(FP), DI
+	MOVQ            scratch+104(FP), R8
+	ADDQ            $0x3f, R8
+	ANDQ            $-64, R8
+	MOVL            $0x0000fefe, R9
+	KMOVW           R9, K1
+	MOVL            $0x00007f7f, R9
+	KMOVW           R9, K2
+
+pixels:
+	VMOVUPS   (R8), Z1
+	VADDPS    64(R8), Z1, Z1
+	VADDPS    128(R8), Z1, Z1
+	VMOVAPS   Z0, Z2
+	VALIGND   $0x0f, Z1, Z1, K1, Z2
+	VMOVAPS   Z2, Z2
+	VADDPS    Z1, Z2, Z2
+	VMOVAPS   Z0, Z3
+	VALIGND   $0x01, Z1, Z1, K2, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z0, Z4
+	VALIGND   $0x01, Z1, Z1, K2, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVAPS   Z2, Z1
+	VMOVDQU32 planeFirst<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z1
+	VMOVDQU32 planeSecond<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z2
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add0
+	VMOVUPS   (CX), Z3
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   (CX)(SI*1), Z3
+	VADDPS    Z3, Z2, Z2
+
+pixels_add0:
+	VMOVUPS   Z1, (CX)
+	VMOVUPS   Z2, (CX)(SI*1)
+	ADDQ      $+64, CX
+	VMOVUPS   64(R8), Z1
+	VADDPS    128(R8), Z1, Z1
+	VMOVAPS   Z0, Z2
+	VALIGND   $0x0f, Z1, Z1, K1, Z2
+	VMOVAPS   Z2, Z2
+	VADDPS    Z1, Z2, Z2
+	VMOVAPS   Z0, Z3
+	VALIGND   $0x01, Z1, Z1, K2, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z0, Z4
+	VALIGND   $0x01, Z1, Z1, K2, Z4
+	VADDPS    Z4, Z3, Z3
+	VMOVAPS   Z2, Z1
+	VMOVDQU32 planeFirst<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z1
+	VMOVDQU32 planeSecond<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z2
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add1
+	VMOVUPS   (CX), Z3
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   (CX)(SI*1), Z3
+	VADDPS    Z3, Z2, Z2
+
+pixels_add1:
+	VMOVUPS Z1, (CX)
+	VMOVUPS Z2, (CX)(SI*1)
+	ADDQ    $+64, CX
+	ADDQ    $0x40, R8
+	DECQ    DI
+	JNZ     pixels
+	ADDQ    SI, CX
+	ADDQ    $+8, BX
+	SUBQ    $+2, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeMax5By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeMax5By2To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	VXORPS       Z0, Z0, Z0
+	VBROADCASTSS lowest<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         scratch+104(FP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      Z0, 64(BX)
+	MOVQ         rows+120(FP), SI
+	SHLQ         $0x01, SI
+	IMUL3Q       $+64, SI, SI
+	ADDQ         SI, BX
+	VMOVUPS      Z0, 128(BX)
+	XORQ         BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z4
+	MOVQ         rows+120(FP), DI
+	SHLQ         $0x01, DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+128, R8
+
+across:
+	VMOVUPS (DX), Z5
+	VMULPS  Z2, Z5, Z5
+	VMOVUPS 64(DX), Z6
+	VMULPS  Z2, Z6, Z6
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R9
+	VMOVUPS (R9), Z7
+	VMULPS  Z4, Z7, Z7
+	VADDPS  Z7, Z5, Z5
+	VMOVUPS 64(R9), Z7
+	VMULPS  Z4, Z7, Z7
+	VADDPS  Z7, Z6, Z6
+
+across_read:
+	VADDPS    Z3, Z5, Z5
+	VADDPS    Z3, Z6, Z6
+	ADDQ      $+128, DX
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z6, Z1, Z1
+	VMOVAPS   Z5, Z7
+	VMOVDQU32 planeEven<>+0(SB), Z8
+	VPERMT2PS Z6, Z8, Z7
+	VMOVDQU32 planeOdd<>+0(SB), Z8
+	VPERMT2PS Z6, Z8, Z5
+	VALIGND   $0x0f, Z0, Z7, Z6
+	VALIGND   $0x0f, Z0, Z5, Z8
+	VMAXPS    Z8, Z6, Z6
+	VMAXPS    Z7, Z6, Z6
+	VMAXPS    Z5, Z6, Z6
+	VALIGND   $0x01, Z7, Z0, Z5
+	VMAXPS    Z5, Z6, Z6
+	VMOVUPS   Z6, (R8)
+	ADDQ      $+64, R8
+	DECQ      DI
+	JNZ       across
+	MOVQ      rows+120(FP), SI
+	MOVQ      scratch+104(FP), DI
+	ADDQ      $0x3f, DI
+	ANDQ      $-64, DI
+
+down:
+	VMOVUPS (DI), Z2
+	VMAXPS  64(DI), Z2, Z2
+	VMAXPS  128(DI), Z2, Z2
+	VMAXPS  192(DI), Z2, Z2
+	VMAXPS  256(DI), Z2, Z2
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z3
+	VADDPS  Z3, Z2, Z2
+
+down_add:
+	VMOVUPS Z2, (CX)
+	ADDQ    $+64, CX
+	ADDQ    $+128, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VCMPPS  $0x03, Z1, Z1, K1
+	KMOVW   K1, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeSum5By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeSum5By2To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    x+8(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, 64(BX)
+	MOVQ    rows+120(FP), SI
+	SHLQ    $0x01, SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 128(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         other+16(FP), SI
+	SUBQ         x+8(FP), SI
+	MOVQ         scale+24(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z1
+	MOVQ         shift+32(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         otherScale+40(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         rows+120(FP), DI
+	SHLQ         $0x01, DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	ADDQ         $+128, R8
+
+across:
+	VMOVUPS (DX), Z4
+	VMULPS  Z1, Z4, Z4
+	VMOVUPS 64(DX), Z5
+	VMULPS  Z1, Z5, Z5
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(SI*1), R9
+	VMOVUPS (R9), Z6
+	VMULPS  Z3, Z6, Z6
+	VADDPS  Z6, Z4, Z4
+	VMOVUPS 64(R9), Z6
+	VMULPS  Z3, Z6, Z6
+	VADDPS  Z6, Z5, Z5
+
+across_read:
+	VADDPS    Z2, Z4, Z4
+	VADDPS    Z2, Z5, Z5
+	ADDQ      $+128, DX
+	VMOVAPS   Z4, Z6
+	VMOVDQU32 planeEven<>+0(SB), Z7
+	VPERMT2PS Z5, Z7, Z6
+	VMOVDQU32 planeOdd<>+0(SB), Z7
+	VPERMT2PS Z5, Z7, Z4
+	VALIGND   $0x0f, Z0, Z6, Z5
+	VALIGND   $0x0f, Z0, Z4, Z7
+	VADDPS    Z7, Z5, Z5
+	VADDPS    Z6, Z5, Z5
+	VADDPS    Z4, Z5, Z5
+	VALIGND   $0x01, Z6, Z0, Z4
+	VADDPS    Z4, Z5, Z5
+	VMOVUPS   Z5, (R8)
+	ADDQ      $+64, R8
+	DECQ      DI
+	JNZ       across
+	MOVQ      rows+120(FP), SI
+	MOVQ      scratch+104(FP), DI
+	ADDQ      $0x3f, DI
+	ANDQ      $-64, DI
+	MOVQ      after+56(FP), R8
+
+down:
+	VMOVUPS (DI), Z1
+	VADDPS  64(DI), Z1, Z1
+	VADDPS  128(DI), Z1, Z1
+	VADDPS  192(DI), Z1, Z1
+	VADDPS  256(DI), Z1, Z1
+	CMPQ    after+56(FP), $0x00
+	JE      down_scaled
+	VMULPS  (R8), Z1, Z1
+	ADDQ    $+64, R8
+
+down_scaled:
+	CMPQ    add+128(FP), $0x00
+	JE      down_add
+	VMOVUPS (CX), Z2
+	VADDPS  Z2, Z1, Z1
+
+down_add:
+	VMOVUPS Z1, (CX)
+	ADDQ    $+64, CX
+	ADDQ    $+128, DI
+	DECQ    SI
+	JNZ     down
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeRoute5By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeRoute5By2To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ         channels+112(FP), AX
+	MOVQ         y+0(FP), CX
+	MOVQ         x+8(FP), DX
+	MOVQ         dy+64(FP), BX
+	VBROADCASTSS lowest<>+0(SB), Z0
+	MOVQ         scratch+104(FP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, 64(SI)
+	MOVQ         rows+120(FP), DI
+	SHLQ         $0x01, DI
+	IMUL3Q       $+64, DI, DI
+	ADDQ         DI, SI
+	VMOVUPS      Z0, 128(SI)
+	VXORPS       Z1, Z1, Z1
+	VBROADCASTSS number1<>+0(SB), Z2
+	VBROADCASTSS number2<>+0(SB), Z3
+	VBROADCASTSS number3<>+0(SB), Z4
+	VBROADCASTSS number4<>+0(SB), Z5
+	XORQ         SI, SI
+
+unit:
+	MOVQ         other+16(FP), DI
+	SUBQ         x+8(FP), DI
+	MOVQ         scale+24(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         shift+32(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z7
+	MOVQ         otherScale+40(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z8
+	MOVQ         rows+120(FP), R8
+	SHLQ         $0x01, R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	SHLQ         $0x01, R11
+	IMUL3Q       $+64, R11, R11
+	LEAQ         320(R10)(R11*1), R10
+	ADDQ         $+128, R9
+
+across:
+	VMOVUPS (DX), Z9
+	VMULPS  Z6, Z9, Z9
+	VMOVUPS 64(DX), Z10
+	VMULPS  Z6, Z10, Z10
+	CMPQ    other+16(FP), $0x00
+	JE      across_read
+	LEAQ    (DX)(DI*1), R11
+	VMOVUPS (R11), Z11
+	VMULPS  Z8, Z11, Z11
+	VADDPS  Z11, Z9, Z9
+	VMOVUPS 64(R11), Z11
+	VMULPS  Z8, Z11, Z11
+	VADDPS  Z11, Z10, Z10
+
+across_read:
+	VADDPS       Z7, Z9, Z9
+	VADDPS       Z7, Z10, Z10
+	ADDQ         $+128, DX
+	VMOVAPS      Z9, Z11
+	VMOVDQU32    planeEven<>+0(SB), Z12
+	VPERMT2PS    Z10, Z12, Z11
+	VMOVDQU32    planeOdd<>+0(SB), Z12
+	VPERMT2PS    Z10, Z12, Z9
+	VALIGND      $0x0f, Z0, Z11, Z10
+	VXORPS       Z12, Z12, Z12
+	VALIGND      $0x0f, Z0, Z9, Z13
+	VCMPPS       $0x1e, Z10, Z13, K1
+	VMOVAPS      Z2, K1, Z12
+	VMAXPS       Z10, Z13, Z10
+	VCMPPS       $0x1e, Z10, Z11, K1
+	VMOVAPS      Z3, K1, Z12
+	VMAXPS       Z10, Z11, Z10
+	VCMPPS       $0x1e, Z10, Z9, K1
+	VMOVAPS      Z4, K1, Z12
+	VMAXPS       Z10, Z9, Z9
+	VALIGND      $0x01, Z11, Z0, Z10
+	VCMPPS       $0x1e, Z9, Z10, K1
+	VMOVAPS      Z5, K1, Z12
+	VMAXPS       Z9, Z10, Z9
+	VMOVUPS      Z9, (R9)
+	VMOVUPS      Z12, (R10)
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+	DECQ         R8
+	JNZ          across
+	MOVQ         dyOther+72(FP), DI
+	SUBQ         dy+64(FP), DI
+	MOVQ         dyScale+80(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z6
+	MOVQ         dyShift+88(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z7
+	MOVQ         dyOtherScale+96(FP), R8
+	ADDQ         SI, R8
+	VBROADCASTSS (R8), Z8
+	MOVQ         rows+120(FP), R8
+	MOVQ         scratch+104(FP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	MOVQ         scratch+104(FP), R10
+	ADDQ         $0x3f, R10
+	ANDQ         $-64, R10
+	MOVQ         rows+120(FP), R11
+	SHLQ         $0x01, R11
+	IMUL3Q       $+128, R11, R11
+	LEAQ         320(R10)(R11*1), R10
+	LEAQ         (BX), R11
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+
+windows0:
+	VMOVUPS (R11), Z14
+	VMULPS  Z6, Z14, Z14
+	CMPQ    dyOther+72(FP), $0x00
+	JE      windows0_read
+	LEAQ    (R11)(DI*1), R12
+	VMOVUPS (R12), Z15
+	VMULPS  Z8, Z15, Z15
+	VADDPS  Z15, Z14, Z14
+
+windows0_read:
+	VADDPS  Z7, Z14, Z14
+	VMOVUPS (R9), Z15
+	VMOVUPS 64(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K1
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 128(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K2
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 192(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K3
+	VMAXPS  Z15, Z16, Z15
+	VMOVUPS 256(R9), Z16
+	VCMPPS  $0x1e, Z15, Z16, K4
+	VMAXPS  Z15, Z16, Z15
+	VADDPS  Z14, Z13, K4, Z13
+	VXORPS  Z14, Z14, K4, Z14
+	VADDPS  Z14, Z12, K3, Z12
+	VXORPS  Z14, Z14, K3, Z14
+	VADDPS  Z14, Z11, K2, Z11
+	VXORPS  Z14, Z14, K2, Z14
+	VADDPS  Z14, Z10, K1, Z10
+	VXORPS  Z14, Z14, K1, Z14
+	VADDPS  Z14, Z9, Z9
+	VMOVUPS Z9, (R10)
+	VMOVAPS Z11, Z9
+	VMOVUPS Z10, 64(R10)
+	VMOVAPS Z12, Z10
+	VMOVAPS Z13, Z11
+	VXORPS  Z12, Z12, Z12
+	VXORPS  Z13, Z13, Z13
+	ADDQ    $+64, R11
+	ADDQ    $+128, R9
+	ADDQ    $+128, R10
+	DECQ    R8
+	JNZ     windows0
+	VMOVUPS Z9, (R10)
+	VMOVUPS Z10, 64(R10)
+	VMOVUPS Z11, 128(R10)
+	MOVQ    rows+120(FP), DI
+	IMUL3Q  $+64, DI, DI
+	ADDQ    DI, BX
+	MOVQ    rows+120(FP), DI
+	SHLQ    $0x01, DI
+	MOVQ    scratch+104(FP), R8
+	ADDQ    $0x3f, R8
+	ANDQ    $-64, R8
+	MOVQ    rows+120(FP), R9
+	SHLQ    $0x01, R9
+	IMUL3Q  $+64, R9, R9
+	LEAQ    320(R8)(R9*1), R8
+	MOVQ    scratch+104(FP), R9
+	ADDQ    $0x3f, R9
+	ANDQ    $-64, R9
+	MOVQ    rows+120(FP), R10
+	SHLQ    $0x01, R10
+	IMUL3Q  $+128, R10, R10
+	LEAQ    320(R9)(R10*1), R9
+	ADDQ    $+128, R9
+
+pixels:
+	VMOVUPS   (R9), Z6
+	VMOVUPS   (R8), Z7
+	VCMPPS    $0x00, Z1, Z7, K1
+	VMOVAPS.Z Z6, K1, Z8
+	VALIGND   $0x01, Z8, Z1, Z8
+	VCMPPS    $0x00, Z2, Z7, K1
+	VMOVAPS.Z Z6, K1, Z9
+	VALIGND   $0x01, Z9, Z1, Z9
+	VCMPPS    $0x00, Z3, Z7, K1
+	VMOVAPS.Z Z6, K1, Z10
+	VADDPS    Z10, Z8, Z8
+	VCMPPS    $0x00, Z4, Z7, K1
+	VMOVAPS.Z Z6, K1, Z10
+	VADDPS    Z10, Z9, Z9
+	VCMPPS    $0x00, Z5, Z7, K1
+	VMOVAPS.Z Z6, K1, Z6
+	VALIGND   $0x0f, Z1, Z6, Z6
+	VADDPS    Z6, Z8, Z8
+	VMOVAPS   Z8, Z6
+	VMOVDQU32 planeFirst<>+0(SB), Z7
+	VPERMT2PS Z9, Z7, Z6
+	VMOVDQU32 planeSecond<>+0(SB), Z7
+	VPERMT2PS Z9, Z7, Z8
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add
+	VMOVUPS   (CX), Z7
+	VADDPS    Z7, Z6, Z6
+	VMOVUPS   64(CX), Z7
+	VADDPS    Z7, Z8, Z8
+
+pixels_add:
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z8, 64(CX)
+	ADDQ    $+128, CX
+	ADDQ    $+64, R9
+	ADDQ    $+64, R8
+	DECQ    DI
+	JNZ     pixels
+	ADDQ    $+4, SI
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET
+
+// func planeSpread5By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·planeSpread5By2To16AVX512(SB), NOSPLIT, $0-144
+	MOVQ    channels+112(FP), AX
+	MOVQ    y+0(FP), CX
+	MOVQ    dy+64(FP), DX
+	VXORPS  Z0, Z0, Z0
+	MOVQ    scratch+104(FP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VMOVUPS Z0, (BX)
+	MOVQ    rows+120(FP), SI
+	IMUL3Q  $+64, SI, SI
+	ADDQ    SI, BX
+	VMOVUPS Z0, 64(BX)
+	XORQ    BX, BX
+
+unit:
+	MOVQ         dyOther+72(FP), SI
+	SUBQ         dy+64(FP), SI
+	MOVQ         dyScale+80(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z1
+	MOVQ         dyShift+88(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z2
+	MOVQ         dyOtherScale+96(FP), DI
+	ADDQ         BX, DI
+	VBROADCASTSS (DI), Z3
+	MOVQ         rows+120(FP), DI
+	MOVQ         scratch+104(FP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	MOVQ         before+48(FP), R9
+
+shares:
+	VMOVUPS (DX), Z4
+	VMULPS  Z1, Z4, Z4
+	CMPQ    dyOther+72(FP), $0x00
+	JE      shares_read
+	LEAQ    (DX)(SI*1), R10
+	VMOVUPS (R10), Z5
+	VMULPS  Z3, Z5, Z5
+	VADDPS  Z5, Z4, Z4
+
+shares_read:
+	VADDPS  Z2, Z4, Z4
+	VMULPS  (R9), Z4, Z4
+	VMOVUPS Z4, 64(R8)
+	ADDQ    $+64, DX
+	ADDQ    $+64, R9
+	ADDQ    $0x40, R8
+	DECQ    DI
+	JNZ     shares
+	MOVQ    rows+120(FP), SI
+	MOVQ    scratch+104(FP), DI
+	ADDQ    $0x3f, DI
+	ANDQ    $-64, DI
+
+pixels:
+	VMOVUPS   (DI), Z1
+	VADDPS    64(DI), Z1, Z1
+	VADDPS    128(DI), Z1, Z1
+	VALIGND   $0x0f, Z0, Z1, Z2
+	VMOVAPS   Z2, Z2
+	VADDPS    Z1, Z2, Z2
+	VALIGND   $0x01, Z1, Z0, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVAPS   Z1, Z3
+	VALIGND   $0x01, Z1, Z0, Z1
+	VADDPS    Z1, Z3, Z3
+	VMOVAPS   Z2, Z1
+	VMOVDQU32 planeFirst<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z1
+	VMOVDQU32 planeSecond<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z2
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add0
+	VMOVUPS   (CX), Z3
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   64(CX), Z3
+	VADDPS    Z3, Z2, Z2
+
+pixels_add0:
+	VMOVUPS   Z1, (CX)
+	VMOVUPS   Z2, 64(CX)
+	ADDQ      $+128, CX
+	VMOVUPS   64(DI), Z1
+	VADDPS    128(DI), Z1, Z1
+	VALIGND   $0x0f, Z0, Z1, Z2
+	VMOVAPS   Z2, Z2
+	VADDPS    Z1, Z2, Z2
+	VALIGND   $0x01, Z1, Z0, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVAPS   Z1, Z3
+	VALIGND   $0x01, Z1, Z0, Z1
+	VADDPS    Z1, Z3, Z3
+	VMOVAPS   Z2, Z1
+	VMOVDQU32 planeFirst<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z1
+	VMOVDQU32 planeSecond<>+0(SB), Z4
+	VPERMT2PS Z3, Z4, Z2
+	CMPQ      add+128(FP), $0x00
+	JE        pixels_add1
+	VMOVUPS   (CX), Z3
+	VADDPS    Z3, Z1, Z1
+	VMOVUPS   64(CX), Z3
+	VADDPS    Z3, Z2, Z2
+
+pixels_add1:
+	VMOVUPS Z1, (CX)
+	VMOVUPS Z2, 64(CX)
+	ADDQ    $+128, CX
+	ADDQ    $0x40, DI
+	DECQ    SI
+	JNZ     pixels
+	ADDQ    $+4, BX
+	SUBQ    $+1, AX
+	JG      unit
+	XORQ    AX, AX
+	VZEROUPPER
+	MOVQ    AX, nan+136(FP)
+	RET

@@ -44,25 +44,23 @@ func (p *Pool) eachGroup(w *Workers, width, groups int, do func(s *Scratch, n, f
 
 // PoolForward computes y from x, and y's moments as ConvForward does.
 func PoolForward(w *Workers, y Target, moments []float32, x View, p Pool) {
+	if p.sparse() {
+		p.averageSparse(w, y, moments, x)
+		return
+	}
 	r := p.forward(w)
 	width, groups := p.groups(r)
-	inverse, ones := p.inverseAreas(w, width)
+	var inverse, ones []float32
+	if !p.Max {
+		inverse, ones = p.inverseAreas(w, width)
+	}
 	windows := p.windows(w, r, ones)
+	planes, onPlanes := p.onPlanes(w, x, View{}, inverse)
 	in, plane := input{View: x, channels: r.in}, p.OH*p.OW
 	p.eachGroup(w, width, groups, func(s *Scratch, n, from, to int) {
-		laid := r.prepare(s, slotLayout, in.image(n), from, to-from)
 		out := y.image(n, r.out)[from*plane : to*plane]
-		switch {
-		case p.Max:
-			windows.reduce(s, out, y.Add, laid)
-		case y.Add:
-			averages := s.Floats(slotShares, len(out))
-			windows.reduce(s, averages, false, laid)
-			w.set.product(averages, averages, inverse[:len(out)])
-			w.set.sum(out, out, averages)
-		default:
-			windows.reduce(s, out, false, laid)
-			w.set.product(out, out, inverse[:len(out)])
+		if !onPlanes || !planes.forward(s, out, y.Add, n, from, to) {
+			windows.forward(s, out, y.Add, r.prepare(s, slotLayout, in.image(n), from, to-from), inverse)
 		}
 		if moments != nil {
 			describe(&w.set, moments[2*(n*p.C+from):], out, plane)
@@ -123,9 +121,37 @@ func (v *windows) reduce(s *Scratch, y []float32, add bool, laid []float32) {
 	}
 }
 
+// forward computes as many channels as y has: maxima if inverse is nil, else averages, with inverse being one over the areas.
+func (v *windows) forward(s *Scratch, y []float32, add bool, laid, inverse []float32) {
+	switch {
+	case inverse == nil:
+		v.reduce(s, y, add, laid)
+	case add:
+		averages := s.Floats(slotShares, len(y))
+		v.reduce(s, averages, false, laid)
+		v.set.product(averages, averages, inverse[:len(y)])
+		v.set.sum(y, y, averages)
+	default:
+		v.reduce(s, y, false, laid)
+		v.set.product(y, y, inverse[:len(y)])
+	}
+}
+
 // PoolBackward computes dx, the gradient by x, from dy, the gradient by y. The whole gradient of a maximum goes to the
 // first pixel of the window, in scan order, that has it. x is read only for a maximum.
 func PoolBackward(w *Workers, dx Target, dy, x View, p Pool) {
+	if p.sparse() {
+		p.spreadSparse(w, dx, dy)
+		return
+	}
+	var inverse []float32
+	if !p.Max {
+		inverse, _ = p.inverseAreas(w, 1)
+	}
+	if planes, ok := p.onPlanes(w, x, dy, inverse); ok {
+		planes.backward(w, dx)
+		return
+	}
 	c := p.conv()
 	gradient, in := input{View: dy, channels: c.output()}, input{View: x, channels: c.input()}
 	switch {
@@ -187,10 +213,12 @@ func (p *Pool) routeBack(w *Workers, dx Target, dy, x input) {
 	width, groups := p.groups(r)
 	size, cols, plane := r.layout.size(), r.layout.cols, p.OH*p.OW
 	up, left := (p.K-1)*cols, p.K-1 // margins: how far what goes back comes from
-	taps, terms := w.Floats(slotTaps, p.K), w.ints(slotsOfInts+slotTerm, 3*p.K)
+	taps, terms := w.Floats(slotTaps, 2*p.K), w.ints(slotsOfInts+slotTerm, 3*p.K)
+	taps, rowTaps := taps[:p.K], taps[p.K:]
 	down, fromRow, fromPixel := terms[:p.K], terms[p.K:2*p.K], terms[2*p.K:]
 	for t := range taps {
-		taps[t], down[t], fromRow[t], fromPixel[t] = float32(t), t*cols, up-t*cols, left-t
+		taps[t], down[t], fromPixel[t] = float32(t), t*cols, left-t
+		rowTaps[t], fromRow[t] = float32(p.K-1-t), t*cols // the windows in order
 	}
 	grid := area{rows: p.OH, cols: cols, stepY: cols, stepX: p.OW}
 	pixels := area{rows: p.H, cols: p.W, stepY: p.W, stepX: cols}
@@ -205,7 +233,7 @@ func (p *Pool) routeBack(w *Workers, dx Target, dy, x input) {
 		image := dy.image(n)
 		gradient, rows := s.Floats(slotShares, up+all), s.Floats(slotResult, left+all)
 		p.layGradient(&w.set, gradient, up, size, image.planes(s, &w.set, slotPlane, from, to), grid)
-		w.set.route(rows[left:], all, gradient, winnerRows, fromRow, taps)
+		w.set.route(rows[left:], all, gradient, winnerRows, fromRow, rowTaps)
 		clear(rows[:left])
 		routed := largest
 		w.set.route(routed, all, rows, winners, fromPixel, taps)

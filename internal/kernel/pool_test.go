@@ -83,6 +83,72 @@ func TestPoolsEqualTheDefinition(t *testing.T) {
 	}
 }
 
+// planeShapes are those that sets may have kernels of their own for, which pool planes as they lie in memory.
+func planeShapes() (shapes []Pool) {
+	for _, k := range []int{3, 5} {
+		for _, s := range []struct{ stride, width, rows, channels int }{
+			{1, 8, 8, 1}, {1, 8, 3, 70}, {1, 16, 16, 5}, {1, 32, 32, 3}, {1, 32, 1, 4}, {2, 8, 8, 3}, {2, 8, 1, 2}, {2, 16, 16, 2}, {2, 16, 5, 3},
+		} {
+			shapes = append(shapes, Pool{
+				N: 2, C: s.channels, H: s.stride * s.rows, W: s.stride * s.width, OH: s.rows, OW: s.width, K: k, Stride: s.stride, Pad: k / 2,
+			})
+		}
+	}
+	return shapes
+}
+
+func TestPoolsOfPlanesEqualTheDefinition(t *testing.T) {
+	for _, p := range planeShapes() {
+		for _, p.Max = range []bool{false, true} {
+			t.Run(fmt.Sprintf("%+v", p), func(t *testing.T) {
+				r := rand.New(rand.NewPCG(5, 6))
+				c := p.conv()
+				for range 6 {
+					x, _ := drawView(r, p.N, c.input())
+					dy, _ := drawView(r, p.N, c.output())
+					checkPool(t, p, x, dy)
+					factors := rand.New(rand.NewPCG(7, 8))
+					x, _ = byImage(factors, x, p.N, c.input())
+					dy, _ = byImage(factors, dy, p.N, c.output())
+					checkPool(t, p, x, dy)
+				}
+			})
+		}
+	}
+}
+
+// TestMaximaOfPlanesAgreeInAllSets compares to the bit, with many equal pixels, of which the first must win.
+func TestMaximaOfPlanesAgreeInAllSets(t *testing.T) {
+	for _, p := range planeShapes() {
+		p.Max = true
+		r := rand.New(rand.NewPCG(7, uint64(p.H)))
+		c := p.conv()
+		x, dy := make([]float32, p.N*p.C*p.H*p.W), normal(r, p.N*p.C*p.OH*p.OW)
+		for i := range x {
+			x[i] = float32(r.IntN(4)) - 1.5
+		}
+		dx := make([][]float32, 0, 3)
+		y := make([][]float32, 0, 3)
+		for _, name := range Sets() {
+			w, err := NewWorkersOf(1, name, Auto)
+			if err != nil {
+				t.Fatal(err)
+			}
+			to, from := output(t, len(dy)), output(t, len(x))
+			PoolForward(w, Whole(to, p.C, c.output().pixels), nil, Plain(x, p.C, c.input().pixels), p)
+			PoolBackward(w, Whole(from, p.C, c.input().pixels), Plain(dy, p.C, c.output().pixels), Plain(x, p.C, c.input().pixels), p)
+			w.Close()
+			y, dx = append(y, to), append(dx, from)
+		}
+		for i := range y {
+			sameBits(t, fmt.Sprintf("%+v: y of %s", p, Sets()[i]), y[0], y[i])
+			if p.Stride == 1 { // otherwise sets add in orders of their own
+				sameBits(t, fmt.Sprintf("%+v: dx of %s", p, Sets()[i]), dx[0], dx[i])
+			}
+		}
+	}
+}
+
 func TestTheFirstOfEqualMaximaGetsTheGradient(t *testing.T) {
 	p := Pool{N: 1, C: 2, H: 6, W: 5, OH: 6, OW: 5, K: 3, Stride: 1, Pad: 1, Max: true}
 	r := rand.New(rand.NewPCG(3, 4))
@@ -97,20 +163,26 @@ func TestTheFirstOfEqualMaximaGetsTheGradient(t *testing.T) {
 }
 
 func TestMaximumOfWindowsWithNaNIsNaN(t *testing.T) {
-	p := Pool{N: 1, C: 1, H: 3, W: 3, OH: 3, OW: 3, K: 3, Stride: 1, Pad: 1, Max: true}
-	x := []float32{float32(math.NaN()), 1, 2, 3, 4, 5, 6, 7, 8}
+	for _, width := range []int{3, 8, 16, 32} {
+		testNaN(t, Pool{N: 1, C: 1, H: width, W: width, OH: width, OW: width, K: 3, Stride: 1, Pad: 1, Max: true})
+	}
+}
+
+func testNaN(t *testing.T, p Pool) {
+	x := normal(rand.New(rand.NewPCG(8, 9)), p.H*p.W)
+	x[0] = float32(math.NaN())
 	for _, name := range Sets() {
 		w, err := NewWorkersOf(1, name, Auto)
 		if err != nil {
 			t.Fatal(err)
 		}
-		y := output(t, 9)
-		PoolForward(w, Whole(y, 1, 9), nil, Plain(x, 1, 9), p)
+		y := output(t, len(x))
+		PoolForward(w, Whole(y, 1, len(x)), nil, Plain(x, 1, len(x)), p)
 		w.Close()
 		for i, v := range y {
-			row, col := i/3, i%3
+			row, col := i/p.W, i%p.W
 			if got, want := v != v, row < 2 && col < 2; got != want {
-				t.Errorf("%s: y[%d] = %g", name, i, v)
+				t.Errorf("%s, %d columns: y[%d] = %g", name, p.W, i, v)
 			}
 		}
 	}

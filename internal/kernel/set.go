@@ -35,6 +35,7 @@ type set struct {
 	multiplyAdds   int
 	padLoops       // nil where the set has none
 	depthwiseLoops // likewise
+	planeLoops     // likewise
 	// dotRows is how many rows of dy dot takes together at most, and dotPixels how many pixels a block of them has.
 	dotRows, dotPixels int
 	// dot adds Σ dy·x over n pixels to sums[o·len(terms)+t], for rows rows of dy, plane floats apart, and every term t, x

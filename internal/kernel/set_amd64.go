@@ -41,6 +41,7 @@ func assembly() (found []set) {
 			},
 			padLoops:       padLoops{pad: padAVX512, lanes: [2]int{16, 8}},
 			depthwiseLoops: depthwiseAVX512,
+			planeLoops:     planesAVX512(),
 			rows:           12, pixels: 64, tile: 32, long: 1 << 14, accumulate: accumulateAVX512, weightAt: inTurn,
 			mixRows: 20, mix: (mixKernels{
 				{mix4AVX512, mix4ScaledAVX512, mix4CombinedAVX512, mix4RectifiedAVX512},

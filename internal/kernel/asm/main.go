@@ -62,6 +62,7 @@ func main() {
 		avx512.pads()
 		avx512Half.pads()
 		avx2.pads()
+		avx512.planePools()
 	}
 	Generate()
 }
