@@ -145,7 +145,7 @@ golden() {
 		if command -v compute-sanitizer >/dev/null; then
 			for tool in memcheck racecheck; do
 				if (cd internal/gpu && timeout "$(left 5)" compute-sanitizer --tool "$tool" --error-exitcode 9 "$tests/gpu.test" \
-					-test.short -test.run 'Conv|Separable|Norm|ScaleShift|Pool|CrossEntropy|MatMul|Augment|Step') >"$out/sanitizer-$tool.log" 2>&1; then
+					-test.short -test.run 'Conv|Separable|Norm|ScaleShift|Pool|CrossEntropy|MatMul|Augment|SGD|Solvers') >"$out/sanitizer-$tool.log" 2>&1; then
 					say "compute-sanitizer $tool: clean"
 				else
 					failed+=" $tool"

@@ -87,11 +87,13 @@ func (d *openCLDevice) write(to handle, at int, data []byte) error {
 		after("clEnqueueWriteBuffer")
 }
 
-// read waits for everything before it, so nothing is staged any more if queue 1 has been joined.
+// read waits for everything before it in its queue: of queue 0, nothing is staged any more, since it follows queue 1.
 func (d *openCLDevice) read(data []byte, from handle, at int) error {
 	err := d.enqueueReadBuffer(d.queue, uintptr(from), 1, uintptr(at), uintptr(len(data)), unsafe.Pointer(&data[0]), 0, 0, 0).
 		after("clEnqueueReadBuffer")
-	d.unstage()
+	if d.queue == d.queues[0] {
+		d.unstage()
+	}
 	return err
 }
 
