@@ -36,7 +36,7 @@ func (s *Search) weightStep(step int, batch dataset.Batch) error {
 // settle waits for the steps that were begun, and counts what they gave.
 func (s *Search) settle() error {
 	begun := s.begun
-	s.begun = s.begun[:0]
+	s.begun = nil // and with it the graphs
 	for _, wait := range begun {
 		result, err := wait()
 		if err != nil {
