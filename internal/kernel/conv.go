@@ -72,6 +72,11 @@ func (c *Conv) planForward(w *Workers, number int, k []float32, width int, asIs 
 	if c.keepsPixels() && !c.Depthwise && width >= c.Co && w.set.mixes(c.output()) {
 		return newMix(w, number, c.input(), c.output(), k, c.Ci, 1)
 	}
+	if c.OW < w.set.tile {
+		if r, ok := c.unrolledForward(w, number, 1); ok {
+			return jobsOf(w, k, width, asIs, r)
+		}
+	}
 	return jobsOf(w, k, width, asIs, c.forward(w, number))
 }
 
@@ -79,6 +84,9 @@ func (c *Conv) planForward(w *Workers, number int, k []float32, width int, asIs 
 func (c *Conv) planBackward(w *Workers, first int, k []float32, width int, asIs bool) plan {
 	if c.keepsPixels() && !c.Depthwise && width >= c.Ci && w.set.mixes(c.input()) {
 		return newMix(w, first, c.output(), c.input(), k, 1, c.Ci)
+	}
+	if phases, ok := c.unrolledBackwards(w, first); ok {
+		return jobsOf(w, k, width, asIs, phases...)
 	}
 	return jobsOf(w, k, width, asIs, c.backwards(w, first)...)
 }
@@ -135,12 +143,13 @@ func (c *Conv) forward(w *Workers, number int) *correlation {
 		set: &w.set, number: number, depthwise: c.Depthwise, in: c.input(), out: c.output(),
 		layout: layout{
 			h: c.H, w: c.W, padH: c.PadH, padW: c.PadW,
-			stepH: c.StrideH, stepW: c.StrideW, phases: w.ints(number*slotsOfInts+slotPhase, taps)[:0],
+			stepH: c.StrideH, stepW: c.StrideW, across: c.StrideW, phases: w.ints(number*slotsOfInts+slotPhase, taps)[:0],
 			rows: c.OH + (c.KH-1)*c.DilationH/c.StrideH, cols: c.OW + (c.KW-1)*c.DilationW/c.StrideW,
 		},
 		outStep: c.group() * taps, inStep: taps,
 		rows: c.OH, cols: c.OW, rowStep: c.OW, colStep: 1,
 	}
+	r.layout.step = r.layout.cols
 	r.tap, r.shift = w.ints(number*slotsOfInts+slotTap, taps), w.ints(number*slotsOfInts+slotShift, taps)
 	for t := range taps {
 		a, b := t/c.KW*c.DilationH, t%c.KW*c.DilationW
@@ -161,12 +170,13 @@ func (c *Conv) backward(w *Workers, number, i, j int) *correlation {
 	r := &correlation{
 		set: &w.set, number: number, depthwise: c.Depthwise, in: c.output(), out: c.input(),
 		layout: layout{
-			h: c.OH, w: c.OW, padH: -top, padW: -left, stepH: 1, stepW: 1, phases: w.ints(number*slotsOfInts+slotPhase, 1)[:0],
+			h: c.OH, w: c.OW, padH: -top, padW: -left, stepH: 1, stepW: 1, across: 1, phases: w.ints(number*slotsOfInts+slotPhase, 1)[:0],
 			rows: rows + bottom - top, cols: cols + right - left,
 		},
 		outStep: c.KH * c.KW, inStep: c.group() * c.KH * c.KW,
 		rows: rows, cols: cols, start: i*c.W + j, rowStep: c.StrideH * c.W, colStep: c.StrideW,
 	}
+	r.layout.step = r.layout.cols
 	tap := w.ints(number*slotsOfInts+slotTap, c.KH*c.KW)
 	shift := w.ints(number*slotsOfInts+slotShift, c.KH*c.KW)
 	used := 0

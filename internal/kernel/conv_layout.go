@@ -4,16 +4,19 @@ import "slices"
 
 // layout is the form in which a correlation reads a channel [h, w]: surrounded by padding, and with
 // the pixels that lie a step apart side by side, so that every tap of the kernel is a shift and nothing else. A channel
-// has stepH·stepW phases, of which it becomes those that some tap reads, rows × cols floats each. Pixel (r, q) of phase f is
+// has stepH·across phases, of which it becomes those that some tap reads, rows × cols floats each. Pixel (r, q) of phase f is
 //
-//	x[r·stepH + f/stepW − padH, q·stepW + f%stepW − padW], or outside where that is outside x.
+//	x[r·stepH + f/across − padH, q·stepW + f%across − padW], or outside where that is outside x.
 type layout struct {
 	h, w         int
 	padH, padW   int
 	stepH, stepW int
 	rows, cols   int
+	step         int     // floats from row to row: cols, unless there are several images side by side
 	outside      float32 // 0 in a convolution
 	phases       []int
+	across       int // phases of a row: stepW, unless it is unrolled
+	unrolled     *unrolled
 	inner        [4]inner // of the first phases: there are more only with strides above 2
 }
 
@@ -23,7 +26,7 @@ type inner struct{ top, bottom, from, to, first int }
 
 // innerOf returns that part of phase f.
 func (l *layout) innerOf(f int) (p inner) {
-	above, left := l.padH-f/l.stepW, l.padW-f%l.stepW
+	above, left := l.padH-f/l.across, l.padW-f%l.across
 	p.top, p.bottom = inside(above, l.stepH, l.h, l.rows)
 	p.from, p.to = inside(left, l.stepW, l.w, l.cols)
 	p.first = (p.top*l.stepH-above)*l.w + p.from*l.stepW - left
@@ -40,15 +43,15 @@ func (l *layout) at(f, r, q int) int {
 			l.inner[place] = l.innerOf(f)
 		}
 	}
-	return (place*l.rows+r)*l.cols + q
+	return (place*l.rows+r)*l.step + q
 }
 
 // size returns the floats of one channel.
-func (l *layout) size() int { return len(l.phases) * l.rows * l.cols }
+func (l *layout) size() int { return len(l.phases) * l.rows * l.step }
 
 // unpadded tells whether a channel is its own layout.
 func (l *layout) unpadded() bool {
-	return l.stepH == 1 && l.stepW == 1 && l.padH == 0 && l.padW == 0 && l.rows == l.h && l.cols == l.w
+	return l.stepH == 1 && l.stepW == 1 && l.padH == 0 && l.padW == 0 && l.rows == l.h && l.cols == l.w && l.unrolled == nil
 }
 
 // fill lays out channel x [h, w] into dst, rectified if relu; then outside must be 0.

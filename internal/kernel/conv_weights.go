@@ -41,6 +41,10 @@ type batch struct {
 // batch returns how the weights' gradients are computed, at most most images at a time, by the forward correlation of that
 // number.
 func (c *Conv) batch(w *Workers, number, most int) batch {
+	images := max(1, w.set.dotPixels/(c.OH*c.OW))
+	if r, ok := c.unrolledForward(w, number, min(most, images)); ok {
+		return batch{correlation: r, images: min(most, images), terms: r.terms(w, r.layout.size())}
+	}
 	r := c.forward(w, number)
 	b := batch{correlation: r, images: 1, pitch: r.layout.size()}
 	if long := r.layout.unpadded() && b.pitch >= longPixels; len(r.layout.phases) == 1 && !long {
@@ -52,6 +56,10 @@ func (c *Conv) batch(w *Workers, number, most int) batch {
 
 // add adds to sums [output channels, terms] what the first count images contribute to the gradients by the weights.
 func (b *batch) add(s *Scratch, sums []float32, dy, x input, count int) {
+	if b.layout.unrolled != nil {
+		b.addUnrolled(s, sums, dy, x, count)
+		return
+	}
 	if !b.depthwise {
 		b.dots(sums, b.gradients(s, dy, 0, b.out.count, count), b.inputs(s, x, 0, b.in.count, count), b.out.count, count)
 		return
@@ -129,7 +137,7 @@ func (b *batch) dots(sums []float32, g gradients, x []float32, count, images int
 		n := min(b.set.dotPixels, pixels-j)
 		for group, o := 0, 0; o < count; group++ {
 			end := split(count, b.set.dotRows, group+1)
-			b.set.dot(n, sums[o*len(b.terms):], g.dy[o*g.plane+j:], g.plane, end-o, x[j:], b.terms)
+			b.set.dot(n, sums[o*len(b.terms):], len(b.terms), g.dy[o*g.plane+j:], g.plane, end-o, x[j:], b.terms)
 			o = end
 		}
 	}

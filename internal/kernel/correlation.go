@@ -60,6 +60,7 @@ type correlation struct {
 	depthwise bool
 	in, out   channels
 	layout    layout
+	shared    bool // the layout is that of the job before, of the same input
 	// The taps in use have the places tap in the kernel and read the layout shift floats further on. The weight of the next
 	// output channel lies outStep further, that of the next input channel inStep.
 	tap, shift      []int
@@ -101,6 +102,7 @@ func (all jobs) compute(s *Scratch, y []float32, add bool, x, by source, from, t
 		clear(y[from*pixels : to*pixels])
 		add = true
 	}
+	var in []float32
 	for i := range all {
 		switch j := &all[i]; {
 		case add && len(j.tap) == 0: // nothing to add
@@ -114,7 +116,9 @@ func (all jobs) compute(s *Scratch, y []float32, add bool, x, by source, from, t
 				j.place(s, y, add, by, g, o, o+1)
 			}
 		default:
-			in := j.prepare(s, slotLayout, x, 0, j.in.count)
+			if !j.shared {
+				in = j.prepare(s, slotLayout, x, 0, j.in.count)
+			}
 			g := j.target(s, y, add, from, to)
 			g.compute(j.set, in, j.terms, j.weights[from*len(j.terms):], to-from)
 			j.place(s, y, add, by, g, from, to)
@@ -207,30 +211,49 @@ func (r *correlation) terms(w *Workers, plane int) []int {
 	return terms
 }
 
+// minTogether is how many weights are packed by one thread at least.
+const minTogether = 1 << 12
+
 // weights returns the weights in the order in which accumulate reads them: piece after piece of width channels, and in a
 // piece one group of channels that are computed together after the other.
 func (r *correlation) weights(w *Workers, k []float32, terms, width int) []float32 {
-	packed := w.Floats(slotWeights+r.number, r.out.count*terms)
-	for from := 0; from < r.out.count; from += width {
-		count, most := min(width, r.out.count-from), r.set.rows
-		if r.depthwise {
-			most = 1
-		}
-		for i, o := 0, 0; o < count; i++ {
-			end := split(count, most, i+1)
-			r.pack(packed[(from+o)*terms:(from+end)*terms], k, from+o, end-o, terms)
-			o = end
-		}
+	packed, most := w.Floats(slotWeights+r.number, r.out.count*terms), r.set.rows
+	if r.depthwise {
+		most = 1
 	}
+	groups := (width + most - 1) / most // of a piece, but for the last
+	all := (r.out.count + width - 1) / width * groups
+	together := max(1, minTogether/max(1, most*terms))
+	w.Run((all+together-1)/together, func(part int, _ *Scratch) {
+		for i := part * together; i < min((part+1)*together, all); i++ {
+			from := i / groups * width
+			count := min(width, r.out.count-from)
+			if group := i % groups; group*most < count {
+				o, end := split(count, most, group), split(count, most, group+1)
+				r.pack(packed[(from+o)*terms:(from+end)*terms], k, from+o, end-o, terms)
+			}
+		}
+	})
 	return packed
 }
 
 // pack writes the weights of rows output channels, from the one numbered first on, to group.
 func (r *correlation) pack(group, k []float32, first, rows, terms int) {
-	for t := range terms {
-		at := first*r.outStep + t/len(r.tap)*r.inStep + r.tap[t%len(r.tap)]
-		for row := range rows {
-			group[r.set.weightAt(row, t, rows, terms)] = k[at+row*r.outStep]
+	for t := 0; t < terms; {
+		from := k[first*r.outStep+t/len(r.tap)*r.inStep:]
+		for _, tap := range r.tap {
+			if r.set.weightAt == nil {
+				at := tap
+				for row := range group[t*rows:][:rows] {
+					group[t*rows+row] = from[at]
+					at += r.outStep
+				}
+			} else {
+				for row := range rows {
+					group[r.set.weightAt(row, t, rows, terms)] = from[tap+row*r.outStep]
+				}
+			}
+			t++
 		}
 	}
 }
@@ -264,6 +287,11 @@ func (r *correlation) prepare(s *Scratch, slot int, x source, first, count int) 
 func (r *correlation) target(s *Scratch, y []float32, add bool, from, to int) grid {
 	g := grid{rows: r.rows, cols: r.cols, stepX: r.layout.cols}
 	short := r.short()
+	if r.layout.unrolled != nil && r.contiguous() && !add {
+		g.rows, g.cols = 1, r.rows*r.cols
+		g.y, g.plane, g.step = y[from*r.out.pixels:], r.out.pixels, r.cols
+		return g
+	}
 	if !short && !add && r.colStep == 1 {
 		g.y, g.plane, g.step = y[from*r.out.pixels+r.start:], r.out.pixels, r.rowStep
 		return g
@@ -279,6 +307,9 @@ func (r *correlation) target(s *Scratch, y []float32, add bool, from, to int) gr
 	}
 	return g
 }
+
+// contiguous tells whether the pixels computed are all that follow one another in y from the first to the last.
+func (r *correlation) contiguous() bool { return r.colStep == 1 && r.rowStep == r.cols }
 
 // longRow returns the number of pixels from the first to the last, those between the rows included.
 func (r *correlation) longRow() int { return (r.rows-1)*r.layout.cols + r.cols }
@@ -310,7 +341,7 @@ func (r *correlation) place(s *Scratch, y []float32, add bool, by source, g grid
 		if g.scratch {
 			x = g.y[(o-from)*g.plane:]
 		}
-		if r.colStep == 1 && r.rowStep == r.cols && g.step == r.cols {
+		if r.contiguous() && g.step == r.cols {
 			size := r.rows * r.cols
 			if positive != nil {
 				positive = positive[:size]

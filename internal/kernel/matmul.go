@@ -53,7 +53,7 @@ func (m *MatMul) byRows(w *Workers, y, a, b []float32) {
 		rows := y[i*m.N:][:count*m.N]
 		clear(rows)
 		for k := 0; k < m.K; k += inner.dotPixels {
-			inner.dot(min(inner.dotPixels, m.K-k), rows, a[i*m.K+k:], m.K, count, b[k:], terms)
+			inner.dot(min(inner.dotPixels, m.K-k), rows, m.N, a[i*m.K+k:], m.K, count, b[k:], terms)
 		}
 	})
 }

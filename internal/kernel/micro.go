@@ -56,9 +56,9 @@ func accumulate1(y, x []float32, terms []int, k []float32) {
 	}
 }
 
-// dot2 adds Σ g0·x and Σ g1·x to sums[t] and sums[len(terms)+t] for every term t, x being read terms[t] floats further on.
-func dot2(sums, g0, g1, x []float32, terms []int) {
-	sums0, sums1 := sums[:len(terms)], sums[len(terms):][:len(terms)]
+// dot2 adds Σ g0·x and Σ g1·x to sums0[t] and sums1[t] for every term t, x being read terms[t] floats further on.
+func dot2(sums0, sums1, g0, g1, x []float32, terms []int) {
+	sums0, sums1 = sums0[:len(terms)], sums1[:len(terms)]
 	n := len(g0)
 	g1 = g1[:n]
 	t := 0

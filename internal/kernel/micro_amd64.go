@@ -1019,3 +1019,118 @@ func planeRoute5By2To16AVX512(y *float32, x *float32, other *float32, scale *flo
 //
 //go:noescape
 func planeSpread5By2To16AVX512(y *float32, x *float32, other *float32, scale *float32, shift *float32, otherScale *float32, before *float32, after *float32, dy *float32, dyOther *float32, dyScale *float32, dyShift *float32, dyOtherScale *float32, scratch *float32, channels int, rows int, add int) (nan int)
+
+// unroll1Of8To8AVX512 makes 1 rows of 8 pixels of every row of 8 pixels of some channels.
+//
+//go:noescape
+func unroll1Of8To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll2Of8To8AVX512 makes 2 rows of 8 pixels of every row of 8 pixels of some channels.
+//
+//go:noescape
+func unroll2Of8To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll3Of8To8AVX512 makes 3 rows of 8 pixels of every row of 8 pixels of some channels.
+//
+//go:noescape
+func unroll3Of8To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll4Of8To8AVX512 makes 4 rows of 8 pixels of every row of 8 pixels of some channels.
+//
+//go:noescape
+func unroll4Of8To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll5Of8To8AVX512 makes 5 rows of 8 pixels of every row of 8 pixels of some channels.
+//
+//go:noescape
+func unroll5Of8To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll1Of16To16AVX512 makes 1 rows of 16 pixels of every row of 16 pixels of some channels.
+//
+//go:noescape
+func unroll1Of16To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll2Of16To16AVX512 makes 2 rows of 16 pixels of every row of 16 pixels of some channels.
+//
+//go:noescape
+func unroll2Of16To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll3Of16To16AVX512 makes 3 rows of 16 pixels of every row of 16 pixels of some channels.
+//
+//go:noescape
+func unroll3Of16To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll4Of16To16AVX512 makes 4 rows of 16 pixels of every row of 16 pixels of some channels.
+//
+//go:noescape
+func unroll4Of16To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll5Of16To16AVX512 makes 5 rows of 16 pixels of every row of 16 pixels of some channels.
+//
+//go:noescape
+func unroll5Of16To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll1Of16To8AVX512 makes 1 rows of 8 pixels of every row of 16 pixels of some channels.
+//
+//go:noescape
+func unroll1Of16To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll2Of16To8AVX512 makes 2 rows of 8 pixels of every row of 16 pixels of some channels.
+//
+//go:noescape
+func unroll2Of16To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll3Of16To8AVX512 makes 3 rows of 8 pixels of every row of 16 pixels of some channels.
+//
+//go:noescape
+func unroll3Of16To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll4Of16To8AVX512 makes 4 rows of 8 pixels of every row of 16 pixels of some channels.
+//
+//go:noescape
+func unroll4Of16To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll5Of16To8AVX512 makes 5 rows of 8 pixels of every row of 16 pixels of some channels.
+//
+//go:noescape
+func unroll5Of16To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll1Of32To16AVX512 makes 1 rows of 16 pixels of every row of 32 pixels of some channels.
+//
+//go:noescape
+func unroll1Of32To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll2Of32To16AVX512 makes 2 rows of 16 pixels of every row of 32 pixels of some channels.
+//
+//go:noescape
+func unroll2Of32To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll3Of32To16AVX512 makes 3 rows of 16 pixels of every row of 32 pixels of some channels.
+//
+//go:noescape
+func unroll3Of32To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll4Of32To16AVX512 makes 4 rows of 16 pixels of every row of 32 pixels of some channels.
+//
+//go:noescape
+func unroll4Of32To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll5Of32To16AVX512 makes 5 rows of 16 pixels of every row of 32 pixels of some channels.
+//
+//go:noescape
+func unroll5Of32To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll1Of32To32AVX512 makes 1 rows of 32 pixels of every row of 32 pixels of some channels.
+//
+//go:noescape
+func unroll1Of32To32AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll2Of32To32AVX512 makes 2 rows of 32 pixels of every row of 32 pixels of some channels.
+//
+//go:noescape
+func unroll2Of32To32AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+
+// unroll3Of32To32AVX512 makes 3 rows of 32 pixels of every row of 32 pixels of some channels.
+//
+//go:noescape
+func unroll3Of32To32AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)

@@ -35945,3 +35945,2007 @@ pixels_add1:
 	VZEROUPPER
 	MOVQ    AX, nan+136(FP)
 	RET
+
+// func unroll1Of8To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll1Of8To8AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VXORPS       Z2, Z2, Z2
+	VBROADCASTSS low+96(FP), Z1
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, DI
+	MOVQ  AX, R8
+	MOVQ  top+32(FP), R9
+	TESTQ R9, R9
+	JZ    top_end
+
+top:
+	VMOVUPS Y2, (AX)
+	ADDQ    BX, AX
+	DECQ    R9
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R9
+	TESTQ R9, R9
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Y3
+	VMAXPS    Z3, Z1, Z3
+	ADDQ      SI, CX
+	VPERMPS.Z Z3, Z0, K1, Z4
+	VMOVUPS   Y4, (AX)
+	ADDQ      BX, AX
+	DECQ      R9
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Y2, (AX)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ DI, CX
+	MOVQ R8, AX
+	MOVQ nextX+88(FP), DI
+	LEAQ (CX)(DI*4), CX
+	MOVQ nextY+72(FP), DI
+	LEAQ (AX)(DI*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll2Of8To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll2Of8To8AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VXORPS       Z3, Z3, Z3
+	VBROADCASTSS low+96(FP), Z2
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, R8
+	MOVQ  AX, R9
+	MOVQ  top+32(FP), R10
+	TESTQ R10, R10
+	JZ    top_end
+
+top:
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y3, (AX)(DI*1)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R10
+	TESTQ R10, R10
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Y4
+	VMAXPS    Z4, Z2, Z4
+	ADDQ      SI, CX
+	VPERMPS.Z Z4, Z0, K1, Z5
+	VMOVUPS   Y5, (AX)
+	VPERMPS.Z Z4, Z1, K2, Z5
+	VMOVUPS   Y5, (AX)(DI*1)
+	ADDQ      BX, AX
+	DECQ      R10
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y3, (AX)(DI*1)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R8, CX
+	MOVQ R9, AX
+	MOVQ nextX+88(FP), R8
+	LEAQ (CX)(R8*4), CX
+	MOVQ nextY+72(FP), R8
+	LEAQ (AX)(R8*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll3Of8To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll3Of8To8AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VXORPS       Z4, Z4, Z4
+	VBROADCASTSS low+96(FP), Z3
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, R8
+	MOVQ  AX, R9
+	MOVQ  top+32(FP), R10
+	TESTQ R10, R10
+	JZ    top_end
+
+top:
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y4, (AX)(DI*1)
+	VMOVUPS Y4, (AX)(DI*2)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R10
+	TESTQ R10, R10
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Y5
+	VMAXPS    Z5, Z3, Z5
+	ADDQ      SI, CX
+	VPERMPS.Z Z5, Z0, K1, Z6
+	VMOVUPS   Y6, (AX)
+	VPERMPS.Z Z5, Z1, K2, Z6
+	VMOVUPS   Y6, (AX)(DI*1)
+	VPERMPS.Z Z5, Z2, K3, Z6
+	VMOVUPS   Y6, (AX)(DI*2)
+	ADDQ      BX, AX
+	DECQ      R10
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y4, (AX)(DI*1)
+	VMOVUPS Y4, (AX)(DI*2)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R8, CX
+	MOVQ R9, AX
+	MOVQ nextX+88(FP), R8
+	LEAQ (CX)(R8*4), CX
+	MOVQ nextY+72(FP), R8
+	LEAQ (AX)(R8*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll4Of8To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll4Of8To8AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VMOVUPS      192(AX), Z3
+	VPMOVD2M     Z3, K4
+	KNOTW        K4, K4
+	VXORPS       Z5, Z5, Z5
+	VBROADCASTSS low+96(FP), Z4
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+
+channel:
+	MOVQ  CX, R9
+	MOVQ  AX, R10
+	MOVQ  top+32(FP), R11
+	TESTQ R11, R11
+	JZ    top_end
+
+top:
+	VMOVUPS Y5, (AX)
+	VMOVUPS Y5, (AX)(DI*1)
+	VMOVUPS Y5, (AX)(DI*2)
+	VMOVUPS Y5, (AX)(R8*1)
+	ADDQ    BX, AX
+	DECQ    R11
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R11
+	TESTQ R11, R11
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Y6
+	VMAXPS    Z6, Z4, Z6
+	ADDQ      SI, CX
+	VPERMPS.Z Z6, Z0, K1, Z7
+	VMOVUPS   Y7, (AX)
+	VPERMPS.Z Z6, Z1, K2, Z7
+	VMOVUPS   Y7, (AX)(DI*1)
+	VPERMPS.Z Z6, Z2, K3, Z7
+	VMOVUPS   Y7, (AX)(DI*2)
+	VPERMPS.Z Z6, Z3, K4, Z7
+	VMOVUPS   Y7, (AX)(R8*1)
+	ADDQ      BX, AX
+	DECQ      R11
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Y5, (AX)
+	VMOVUPS Y5, (AX)(DI*1)
+	VMOVUPS Y5, (AX)(DI*2)
+	VMOVUPS Y5, (AX)(R8*1)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R9, CX
+	MOVQ R10, AX
+	MOVQ nextX+88(FP), R9
+	LEAQ (CX)(R9*4), CX
+	MOVQ nextY+72(FP), R9
+	LEAQ (AX)(R9*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll5Of8To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll5Of8To8AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VMOVUPS      192(AX), Z3
+	VPMOVD2M     Z3, K4
+	KNOTW        K4, K4
+	VMOVUPS      256(AX), Z4
+	VPMOVD2M     Z4, K5
+	KNOTW        K5, K5
+	VXORPS       Z6, Z6, Z6
+	VBROADCASTSS low+96(FP), Z5
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+
+channel:
+	MOVQ  CX, R9
+	MOVQ  AX, R10
+	MOVQ  top+32(FP), R11
+	TESTQ R11, R11
+	JZ    top_end
+
+top:
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y6, (AX)(DI*1)
+	VMOVUPS Y6, (AX)(DI*2)
+	VMOVUPS Y6, (AX)(R8*1)
+	VMOVUPS Y6, (AX)(DI*4)
+	ADDQ    BX, AX
+	DECQ    R11
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R11
+	TESTQ R11, R11
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Y7
+	VMAXPS    Z7, Z5, Z7
+	ADDQ      SI, CX
+	VPERMPS.Z Z7, Z0, K1, Z8
+	VMOVUPS   Y8, (AX)
+	VPERMPS.Z Z7, Z1, K2, Z8
+	VMOVUPS   Y8, (AX)(DI*1)
+	VPERMPS.Z Z7, Z2, K3, Z8
+	VMOVUPS   Y8, (AX)(DI*2)
+	VPERMPS.Z Z7, Z3, K4, Z8
+	VMOVUPS   Y8, (AX)(R8*1)
+	VPERMPS.Z Z7, Z4, K5, Z8
+	VMOVUPS   Y8, (AX)(DI*4)
+	ADDQ      BX, AX
+	DECQ      R11
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y6, (AX)(DI*1)
+	VMOVUPS Y6, (AX)(DI*2)
+	VMOVUPS Y6, (AX)(R8*1)
+	VMOVUPS Y6, (AX)(DI*4)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R9, CX
+	MOVQ R10, AX
+	MOVQ nextX+88(FP), R9
+	LEAQ (CX)(R9*4), CX
+	MOVQ nextY+72(FP), R9
+	LEAQ (AX)(R9*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll1Of16To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll1Of16To16AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VXORPS       Z2, Z2, Z2
+	VBROADCASTSS low+96(FP), Z1
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, DI
+	MOVQ  AX, R8
+	MOVQ  top+32(FP), R9
+	TESTQ R9, R9
+	JZ    top_end
+
+top:
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	DECQ    R9
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R9
+	TESTQ R9, R9
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Z3
+	VMAXPS    Z3, Z1, Z3
+	ADDQ      SI, CX
+	VPERMPS.Z Z3, Z0, K1, Z3
+	VMOVUPS   Z3, (AX)
+	ADDQ      BX, AX
+	DECQ      R9
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ DI, CX
+	MOVQ R8, AX
+	MOVQ nextX+88(FP), DI
+	LEAQ (CX)(DI*4), CX
+	MOVQ nextY+72(FP), DI
+	LEAQ (AX)(DI*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll2Of16To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll2Of16To16AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VXORPS       Z3, Z3, Z3
+	VBROADCASTSS low+96(FP), Z2
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, R8
+	MOVQ  AX, R9
+	MOVQ  top+32(FP), R10
+	TESTQ R10, R10
+	JZ    top_end
+
+top:
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z3, (AX)(DI*1)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R10
+	TESTQ R10, R10
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Z4
+	VMAXPS    Z4, Z2, Z4
+	ADDQ      SI, CX
+	VPERMPS.Z Z4, Z0, K1, Z5
+	VMOVUPS   Z5, (AX)
+	VPERMPS.Z Z4, Z1, K2, Z4
+	VMOVUPS   Z4, (AX)(DI*1)
+	ADDQ      BX, AX
+	DECQ      R10
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z3, (AX)(DI*1)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R8, CX
+	MOVQ R9, AX
+	MOVQ nextX+88(FP), R8
+	LEAQ (CX)(R8*4), CX
+	MOVQ nextY+72(FP), R8
+	LEAQ (AX)(R8*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll3Of16To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll3Of16To16AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VXORPS       Z4, Z4, Z4
+	VBROADCASTSS low+96(FP), Z3
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, R8
+	MOVQ  AX, R9
+	MOVQ  top+32(FP), R10
+	TESTQ R10, R10
+	JZ    top_end
+
+top:
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z4, (AX)(DI*1)
+	VMOVUPS Z4, (AX)(DI*2)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R10
+	TESTQ R10, R10
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Z5
+	VMAXPS    Z5, Z3, Z5
+	ADDQ      SI, CX
+	VPERMPS.Z Z5, Z0, K1, Z6
+	VMOVUPS   Z6, (AX)
+	VPERMPS.Z Z5, Z1, K2, Z6
+	VMOVUPS   Z6, (AX)(DI*1)
+	VPERMPS.Z Z5, Z2, K3, Z5
+	VMOVUPS   Z5, (AX)(DI*2)
+	ADDQ      BX, AX
+	DECQ      R10
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z4, (AX)(DI*1)
+	VMOVUPS Z4, (AX)(DI*2)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R8, CX
+	MOVQ R9, AX
+	MOVQ nextX+88(FP), R8
+	LEAQ (CX)(R8*4), CX
+	MOVQ nextY+72(FP), R8
+	LEAQ (AX)(R8*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll4Of16To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll4Of16To16AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VMOVUPS      192(AX), Z3
+	VPMOVD2M     Z3, K4
+	KNOTW        K4, K4
+	VXORPS       Z5, Z5, Z5
+	VBROADCASTSS low+96(FP), Z4
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+
+channel:
+	MOVQ  CX, R9
+	MOVQ  AX, R10
+	MOVQ  top+32(FP), R11
+	TESTQ R11, R11
+	JZ    top_end
+
+top:
+	VMOVUPS Z5, (AX)
+	VMOVUPS Z5, (AX)(DI*1)
+	VMOVUPS Z5, (AX)(DI*2)
+	VMOVUPS Z5, (AX)(R8*1)
+	ADDQ    BX, AX
+	DECQ    R11
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R11
+	TESTQ R11, R11
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Z6
+	VMAXPS    Z6, Z4, Z6
+	ADDQ      SI, CX
+	VPERMPS.Z Z6, Z0, K1, Z7
+	VMOVUPS   Z7, (AX)
+	VPERMPS.Z Z6, Z1, K2, Z7
+	VMOVUPS   Z7, (AX)(DI*1)
+	VPERMPS.Z Z6, Z2, K3, Z7
+	VMOVUPS   Z7, (AX)(DI*2)
+	VPERMPS.Z Z6, Z3, K4, Z6
+	VMOVUPS   Z6, (AX)(R8*1)
+	ADDQ      BX, AX
+	DECQ      R11
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z5, (AX)
+	VMOVUPS Z5, (AX)(DI*1)
+	VMOVUPS Z5, (AX)(DI*2)
+	VMOVUPS Z5, (AX)(R8*1)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R9, CX
+	MOVQ R10, AX
+	MOVQ nextX+88(FP), R9
+	LEAQ (CX)(R9*4), CX
+	MOVQ nextY+72(FP), R9
+	LEAQ (AX)(R9*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll5Of16To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll5Of16To16AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VMOVUPS      192(AX), Z3
+	VPMOVD2M     Z3, K4
+	KNOTW        K4, K4
+	VMOVUPS      256(AX), Z4
+	VPMOVD2M     Z4, K5
+	KNOTW        K5, K5
+	VXORPS       Z6, Z6, Z6
+	VBROADCASTSS low+96(FP), Z5
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+
+channel:
+	MOVQ  CX, R9
+	MOVQ  AX, R10
+	MOVQ  top+32(FP), R11
+	TESTQ R11, R11
+	JZ    top_end
+
+top:
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z6, (AX)(DI*1)
+	VMOVUPS Z6, (AX)(DI*2)
+	VMOVUPS Z6, (AX)(R8*1)
+	VMOVUPS Z6, (AX)(DI*4)
+	ADDQ    BX, AX
+	DECQ    R11
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R11
+	TESTQ R11, R11
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Z7
+	VMAXPS    Z7, Z5, Z7
+	ADDQ      SI, CX
+	VPERMPS.Z Z7, Z0, K1, Z8
+	VMOVUPS   Z8, (AX)
+	VPERMPS.Z Z7, Z1, K2, Z8
+	VMOVUPS   Z8, (AX)(DI*1)
+	VPERMPS.Z Z7, Z2, K3, Z8
+	VMOVUPS   Z8, (AX)(DI*2)
+	VPERMPS.Z Z7, Z3, K4, Z8
+	VMOVUPS   Z8, (AX)(R8*1)
+	VPERMPS.Z Z7, Z4, K5, Z7
+	VMOVUPS   Z7, (AX)(DI*4)
+	ADDQ      BX, AX
+	DECQ      R11
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z6, (AX)(DI*1)
+	VMOVUPS Z6, (AX)(DI*2)
+	VMOVUPS Z6, (AX)(R8*1)
+	VMOVUPS Z6, (AX)(DI*4)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R9, CX
+	MOVQ R10, AX
+	MOVQ nextX+88(FP), R9
+	LEAQ (CX)(R9*4), CX
+	MOVQ nextY+72(FP), R9
+	LEAQ (AX)(R9*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll1Of16To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll1Of16To8AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VXORPS       Z2, Z2, Z2
+	VBROADCASTSS low+96(FP), Z1
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, DI
+	MOVQ  AX, R8
+	MOVQ  top+32(FP), R9
+	TESTQ R9, R9
+	JZ    top_end
+
+top:
+	VMOVUPS Y2, (AX)
+	ADDQ    BX, AX
+	DECQ    R9
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R9
+	TESTQ R9, R9
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Z3
+	VMAXPS    Z3, Z1, Z3
+	ADDQ      SI, CX
+	VPERMPS.Z Z3, Z0, K1, Z3
+	VMOVUPS   Y3, (AX)
+	ADDQ      BX, AX
+	DECQ      R9
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Y2, (AX)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ DI, CX
+	MOVQ R8, AX
+	MOVQ nextX+88(FP), DI
+	LEAQ (CX)(DI*4), CX
+	MOVQ nextY+72(FP), DI
+	LEAQ (AX)(DI*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll2Of16To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll2Of16To8AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VXORPS       Z3, Z3, Z3
+	VBROADCASTSS low+96(FP), Z2
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, R8
+	MOVQ  AX, R9
+	MOVQ  top+32(FP), R10
+	TESTQ R10, R10
+	JZ    top_end
+
+top:
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y3, (AX)(DI*1)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R10
+	TESTQ R10, R10
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Z4
+	VMAXPS    Z4, Z2, Z4
+	ADDQ      SI, CX
+	VPERMPS.Z Z4, Z0, K1, Z5
+	VMOVUPS   Y5, (AX)
+	VPERMPS.Z Z4, Z1, K2, Z4
+	VMOVUPS   Y4, (AX)(DI*1)
+	ADDQ      BX, AX
+	DECQ      R10
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y3, (AX)(DI*1)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R8, CX
+	MOVQ R9, AX
+	MOVQ nextX+88(FP), R8
+	LEAQ (CX)(R8*4), CX
+	MOVQ nextY+72(FP), R8
+	LEAQ (AX)(R8*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll3Of16To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll3Of16To8AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VXORPS       Z4, Z4, Z4
+	VBROADCASTSS low+96(FP), Z3
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, R8
+	MOVQ  AX, R9
+	MOVQ  top+32(FP), R10
+	TESTQ R10, R10
+	JZ    top_end
+
+top:
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y4, (AX)(DI*1)
+	VMOVUPS Y4, (AX)(DI*2)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R10
+	TESTQ R10, R10
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Z5
+	VMAXPS    Z5, Z3, Z5
+	ADDQ      SI, CX
+	VPERMPS.Z Z5, Z0, K1, Z6
+	VMOVUPS   Y6, (AX)
+	VPERMPS.Z Z5, Z1, K2, Z6
+	VMOVUPS   Y6, (AX)(DI*1)
+	VPERMPS.Z Z5, Z2, K3, Z5
+	VMOVUPS   Y5, (AX)(DI*2)
+	ADDQ      BX, AX
+	DECQ      R10
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y4, (AX)(DI*1)
+	VMOVUPS Y4, (AX)(DI*2)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R8, CX
+	MOVQ R9, AX
+	MOVQ nextX+88(FP), R8
+	LEAQ (CX)(R8*4), CX
+	MOVQ nextY+72(FP), R8
+	LEAQ (AX)(R8*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll4Of16To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll4Of16To8AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VMOVUPS      192(AX), Z3
+	VPMOVD2M     Z3, K4
+	KNOTW        K4, K4
+	VXORPS       Z5, Z5, Z5
+	VBROADCASTSS low+96(FP), Z4
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+
+channel:
+	MOVQ  CX, R9
+	MOVQ  AX, R10
+	MOVQ  top+32(FP), R11
+	TESTQ R11, R11
+	JZ    top_end
+
+top:
+	VMOVUPS Y5, (AX)
+	VMOVUPS Y5, (AX)(DI*1)
+	VMOVUPS Y5, (AX)(DI*2)
+	VMOVUPS Y5, (AX)(R8*1)
+	ADDQ    BX, AX
+	DECQ    R11
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R11
+	TESTQ R11, R11
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Z6
+	VMAXPS    Z6, Z4, Z6
+	ADDQ      SI, CX
+	VPERMPS.Z Z6, Z0, K1, Z7
+	VMOVUPS   Y7, (AX)
+	VPERMPS.Z Z6, Z1, K2, Z7
+	VMOVUPS   Y7, (AX)(DI*1)
+	VPERMPS.Z Z6, Z2, K3, Z7
+	VMOVUPS   Y7, (AX)(DI*2)
+	VPERMPS.Z Z6, Z3, K4, Z6
+	VMOVUPS   Y6, (AX)(R8*1)
+	ADDQ      BX, AX
+	DECQ      R11
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Y5, (AX)
+	VMOVUPS Y5, (AX)(DI*1)
+	VMOVUPS Y5, (AX)(DI*2)
+	VMOVUPS Y5, (AX)(R8*1)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R9, CX
+	MOVQ R10, AX
+	MOVQ nextX+88(FP), R9
+	LEAQ (CX)(R9*4), CX
+	MOVQ nextY+72(FP), R9
+	LEAQ (AX)(R9*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll5Of16To8AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll5Of16To8AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VMOVUPS      192(AX), Z3
+	VPMOVD2M     Z3, K4
+	KNOTW        K4, K4
+	VMOVUPS      256(AX), Z4
+	VPMOVD2M     Z4, K5
+	KNOTW        K5, K5
+	VXORPS       Z6, Z6, Z6
+	VBROADCASTSS low+96(FP), Z5
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+
+channel:
+	MOVQ  CX, R9
+	MOVQ  AX, R10
+	MOVQ  top+32(FP), R11
+	TESTQ R11, R11
+	JZ    top_end
+
+top:
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y6, (AX)(DI*1)
+	VMOVUPS Y6, (AX)(DI*2)
+	VMOVUPS Y6, (AX)(R8*1)
+	VMOVUPS Y6, (AX)(DI*4)
+	ADDQ    BX, AX
+	DECQ    R11
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R11
+	TESTQ R11, R11
+	JZ    row_end
+
+row:
+	VMOVUPS   (CX), Z7
+	VMAXPS    Z7, Z5, Z7
+	ADDQ      SI, CX
+	VPERMPS.Z Z7, Z0, K1, Z8
+	VMOVUPS   Y8, (AX)
+	VPERMPS.Z Z7, Z1, K2, Z8
+	VMOVUPS   Y8, (AX)(DI*1)
+	VPERMPS.Z Z7, Z2, K3, Z8
+	VMOVUPS   Y8, (AX)(DI*2)
+	VPERMPS.Z Z7, Z3, K4, Z8
+	VMOVUPS   Y8, (AX)(R8*1)
+	VPERMPS.Z Z7, Z4, K5, Z7
+	VMOVUPS   Y7, (AX)(DI*4)
+	ADDQ      BX, AX
+	DECQ      R11
+	JNZ       row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y6, (AX)(DI*1)
+	VMOVUPS Y6, (AX)(DI*2)
+	VMOVUPS Y6, (AX)(R8*1)
+	VMOVUPS Y6, (AX)(DI*4)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R9, CX
+	MOVQ R10, AX
+	MOVQ nextX+88(FP), R9
+	LEAQ (CX)(R9*4), CX
+	MOVQ nextY+72(FP), R9
+	LEAQ (AX)(R9*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll1Of32To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll1Of32To16AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VXORPS       Z2, Z2, Z2
+	VBROADCASTSS low+96(FP), Z1
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, DI
+	MOVQ  AX, R8
+	MOVQ  top+32(FP), R9
+	TESTQ R9, R9
+	JZ    top_end
+
+top:
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	DECQ    R9
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R9
+	TESTQ R9, R9
+	JZ    row_end
+
+row:
+	VMOVUPS     (CX), Z3
+	VMAXPS      Z3, Z1, Z3
+	VMOVUPS     64(CX), Z4
+	VMAXPS      Z4, Z1, Z4
+	ADDQ        SI, CX
+	VMOVAPS     Z3, Z3
+	VPERMT2PS.Z Z4, Z0, K1, Z3
+	VMOVUPS     Z3, (AX)
+	ADDQ        BX, AX
+	DECQ        R9
+	JNZ         row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ DI, CX
+	MOVQ R8, AX
+	MOVQ nextX+88(FP), DI
+	LEAQ (CX)(DI*4), CX
+	MOVQ nextY+72(FP), DI
+	LEAQ (AX)(DI*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll2Of32To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll2Of32To16AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VXORPS       Z3, Z3, Z3
+	VBROADCASTSS low+96(FP), Z2
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, R8
+	MOVQ  AX, R9
+	MOVQ  top+32(FP), R10
+	TESTQ R10, R10
+	JZ    top_end
+
+top:
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z3, (AX)(DI*1)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R10
+	TESTQ R10, R10
+	JZ    row_end
+
+row:
+	VMOVUPS     (CX), Z4
+	VMAXPS      Z4, Z2, Z4
+	VMOVUPS     64(CX), Z5
+	VMAXPS      Z5, Z2, Z5
+	ADDQ        SI, CX
+	VMOVAPS     Z4, Z6
+	VPERMT2PS.Z Z5, Z0, K1, Z6
+	VMOVUPS     Z6, (AX)
+	VMOVAPS     Z4, Z4
+	VPERMT2PS.Z Z5, Z1, K2, Z4
+	VMOVUPS     Z4, (AX)(DI*1)
+	ADDQ        BX, AX
+	DECQ        R10
+	JNZ         row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z3, (AX)(DI*1)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R8, CX
+	MOVQ R9, AX
+	MOVQ nextX+88(FP), R8
+	LEAQ (CX)(R8*4), CX
+	MOVQ nextY+72(FP), R8
+	LEAQ (AX)(R8*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll3Of32To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll3Of32To16AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VXORPS       Z4, Z4, Z4
+	VBROADCASTSS low+96(FP), Z3
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, R8
+	MOVQ  AX, R9
+	MOVQ  top+32(FP), R10
+	TESTQ R10, R10
+	JZ    top_end
+
+top:
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z4, (AX)(DI*1)
+	VMOVUPS Z4, (AX)(DI*2)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R10
+	TESTQ R10, R10
+	JZ    row_end
+
+row:
+	VMOVUPS     (CX), Z5
+	VMAXPS      Z5, Z3, Z5
+	VMOVUPS     64(CX), Z6
+	VMAXPS      Z6, Z3, Z6
+	ADDQ        SI, CX
+	VMOVAPS     Z5, Z7
+	VPERMT2PS.Z Z6, Z0, K1, Z7
+	VMOVUPS     Z7, (AX)
+	VMOVAPS     Z5, Z7
+	VPERMT2PS.Z Z6, Z1, K2, Z7
+	VMOVUPS     Z7, (AX)(DI*1)
+	VMOVAPS     Z5, Z5
+	VPERMT2PS.Z Z6, Z2, K3, Z5
+	VMOVUPS     Z5, (AX)(DI*2)
+	ADDQ        BX, AX
+	DECQ        R10
+	JNZ         row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z4, (AX)(DI*1)
+	VMOVUPS Z4, (AX)(DI*2)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R8, CX
+	MOVQ R9, AX
+	MOVQ nextX+88(FP), R8
+	LEAQ (CX)(R8*4), CX
+	MOVQ nextY+72(FP), R8
+	LEAQ (AX)(R8*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll4Of32To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll4Of32To16AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VMOVUPS      192(AX), Z3
+	VPMOVD2M     Z3, K4
+	KNOTW        K4, K4
+	VXORPS       Z5, Z5, Z5
+	VBROADCASTSS low+96(FP), Z4
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+
+channel:
+	MOVQ  CX, R9
+	MOVQ  AX, R10
+	MOVQ  top+32(FP), R11
+	TESTQ R11, R11
+	JZ    top_end
+
+top:
+	VMOVUPS Z5, (AX)
+	VMOVUPS Z5, (AX)(DI*1)
+	VMOVUPS Z5, (AX)(DI*2)
+	VMOVUPS Z5, (AX)(R8*1)
+	ADDQ    BX, AX
+	DECQ    R11
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R11
+	TESTQ R11, R11
+	JZ    row_end
+
+row:
+	VMOVUPS     (CX), Z6
+	VMAXPS      Z6, Z4, Z6
+	VMOVUPS     64(CX), Z7
+	VMAXPS      Z7, Z4, Z7
+	ADDQ        SI, CX
+	VMOVAPS     Z6, Z8
+	VPERMT2PS.Z Z7, Z0, K1, Z8
+	VMOVUPS     Z8, (AX)
+	VMOVAPS     Z6, Z8
+	VPERMT2PS.Z Z7, Z1, K2, Z8
+	VMOVUPS     Z8, (AX)(DI*1)
+	VMOVAPS     Z6, Z8
+	VPERMT2PS.Z Z7, Z2, K3, Z8
+	VMOVUPS     Z8, (AX)(DI*2)
+	VMOVAPS     Z6, Z6
+	VPERMT2PS.Z Z7, Z3, K4, Z6
+	VMOVUPS     Z6, (AX)(R8*1)
+	ADDQ        BX, AX
+	DECQ        R11
+	JNZ         row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z5, (AX)
+	VMOVUPS Z5, (AX)(DI*1)
+	VMOVUPS Z5, (AX)(DI*2)
+	VMOVUPS Z5, (AX)(R8*1)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R9, CX
+	MOVQ R10, AX
+	MOVQ nextX+88(FP), R9
+	LEAQ (CX)(R9*4), CX
+	MOVQ nextY+72(FP), R9
+	LEAQ (AX)(R9*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll5Of32To16AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll5Of32To16AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VMOVUPS      192(AX), Z3
+	VPMOVD2M     Z3, K4
+	KNOTW        K4, K4
+	VMOVUPS      256(AX), Z4
+	VPMOVD2M     Z4, K5
+	KNOTW        K5, K5
+	VXORPS       Z6, Z6, Z6
+	VBROADCASTSS low+96(FP), Z5
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+	LEAQ         (DI)(DI*2), R8
+
+channel:
+	MOVQ  CX, R9
+	MOVQ  AX, R10
+	MOVQ  top+32(FP), R11
+	TESTQ R11, R11
+	JZ    top_end
+
+top:
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z6, (AX)(DI*1)
+	VMOVUPS Z6, (AX)(DI*2)
+	VMOVUPS Z6, (AX)(R8*1)
+	VMOVUPS Z6, (AX)(DI*4)
+	ADDQ    BX, AX
+	DECQ    R11
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R11
+	TESTQ R11, R11
+	JZ    row_end
+
+row:
+	VMOVUPS     (CX), Z7
+	VMAXPS      Z7, Z5, Z7
+	VMOVUPS     64(CX), Z8
+	VMAXPS      Z8, Z5, Z8
+	ADDQ        SI, CX
+	VMOVAPS     Z7, Z9
+	VPERMT2PS.Z Z8, Z0, K1, Z9
+	VMOVUPS     Z9, (AX)
+	VMOVAPS     Z7, Z9
+	VPERMT2PS.Z Z8, Z1, K2, Z9
+	VMOVUPS     Z9, (AX)(DI*1)
+	VMOVAPS     Z7, Z9
+	VPERMT2PS.Z Z8, Z2, K3, Z9
+	VMOVUPS     Z9, (AX)(DI*2)
+	VMOVAPS     Z7, Z9
+	VPERMT2PS.Z Z8, Z3, K4, Z9
+	VMOVUPS     Z9, (AX)(R8*1)
+	VMOVAPS     Z7, Z7
+	VPERMT2PS.Z Z8, Z4, K5, Z7
+	VMOVUPS     Z7, (AX)(DI*4)
+	ADDQ        BX, AX
+	DECQ        R11
+	JNZ         row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z6, (AX)(DI*1)
+	VMOVUPS Z6, (AX)(DI*2)
+	VMOVUPS Z6, (AX)(R8*1)
+	VMOVUPS Z6, (AX)(DI*4)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R9, CX
+	MOVQ R10, AX
+	MOVQ nextX+88(FP), R9
+	LEAQ (CX)(R9*4), CX
+	MOVQ nextY+72(FP), R9
+	LEAQ (AX)(R9*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll1Of32To32AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll1Of32To32AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VXORPS       Z3, Z3, Z3
+	VBROADCASTSS low+96(FP), Z2
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, DI
+	MOVQ  AX, R8
+	MOVQ  top+32(FP), R9
+	TESTQ R9, R9
+	JZ    top_end
+
+top:
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	DECQ    R9
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R9
+	TESTQ R9, R9
+	JZ    row_end
+
+row:
+	VMOVUPS     (CX), Z4
+	VMAXPS      Z4, Z2, Z4
+	VMOVUPS     64(CX), Z5
+	VMAXPS      Z5, Z2, Z5
+	ADDQ        SI, CX
+	VMOVAPS     Z4, Z6
+	VPERMT2PS.Z Z5, Z0, K1, Z6
+	VMOVUPS     Z6, (AX)
+	VMOVAPS     Z4, Z4
+	VPERMT2PS.Z Z5, Z1, K2, Z4
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        BX, AX
+	DECQ        R9
+	JNZ         row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ DI, CX
+	MOVQ R8, AX
+	MOVQ nextX+88(FP), DI
+	LEAQ (CX)(DI*4), CX
+	MOVQ nextY+72(FP), DI
+	LEAQ (AX)(DI*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll2Of32To32AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll2Of32To32AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VMOVUPS      192(AX), Z3
+	VPMOVD2M     Z3, K4
+	KNOTW        K4, K4
+	VXORPS       Z5, Z5, Z5
+	VBROADCASTSS low+96(FP), Z4
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, R8
+	MOVQ  AX, R9
+	MOVQ  top+32(FP), R10
+	TESTQ R10, R10
+	JZ    top_end
+
+top:
+	VMOVUPS Z5, (AX)
+	VMOVUPS Z5, 64(AX)
+	VMOVUPS Z5, (AX)(DI*1)
+	VMOVUPS Z5, 64(AX)(DI*1)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R10
+	TESTQ R10, R10
+	JZ    row_end
+
+row:
+	VMOVUPS     (CX), Z6
+	VMAXPS      Z6, Z4, Z6
+	VMOVUPS     64(CX), Z7
+	VMAXPS      Z7, Z4, Z7
+	ADDQ        SI, CX
+	VMOVAPS     Z6, Z8
+	VPERMT2PS.Z Z7, Z0, K1, Z8
+	VMOVUPS     Z8, (AX)
+	VMOVAPS     Z6, Z8
+	VPERMT2PS.Z Z7, Z1, K2, Z8
+	VMOVUPS     Z8, 64(AX)
+	VMOVAPS     Z6, Z8
+	VPERMT2PS.Z Z7, Z2, K3, Z8
+	VMOVUPS     Z8, (AX)(DI*1)
+	VMOVAPS     Z6, Z6
+	VPERMT2PS.Z Z7, Z3, K4, Z6
+	VMOVUPS     Z6, 64(AX)(DI*1)
+	ADDQ        BX, AX
+	DECQ        R10
+	JNZ         row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z5, (AX)
+	VMOVUPS Z5, 64(AX)
+	VMOVUPS Z5, (AX)(DI*1)
+	VMOVUPS Z5, 64(AX)(DI*1)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R8, CX
+	MOVQ R9, AX
+	MOVQ nextX+88(FP), R8
+	LEAQ (CX)(R8*4), CX
+	MOVQ nextY+72(FP), R8
+	LEAQ (AX)(R8*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET
+
+// func unroll3Of32To32AVX512(y *float32, x *float32, indices *int32, channels int, top int, rows int, bottom int, stepY int, tap int, nextY int, stepX int, nextX int, low float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·unroll3Of32To32AVX512(SB), NOSPLIT, $0-100
+	MOVQ         indices+16(FP), AX
+	VMOVUPS      (AX), Z0
+	VPMOVD2M     Z0, K1
+	KNOTW        K1, K1
+	VMOVUPS      64(AX), Z1
+	VPMOVD2M     Z1, K2
+	KNOTW        K2, K2
+	VMOVUPS      128(AX), Z2
+	VPMOVD2M     Z2, K3
+	KNOTW        K3, K3
+	VMOVUPS      192(AX), Z3
+	VPMOVD2M     Z3, K4
+	KNOTW        K4, K4
+	VMOVUPS      256(AX), Z4
+	VPMOVD2M     Z4, K5
+	KNOTW        K5, K5
+	VMOVUPS      320(AX), Z5
+	VPMOVD2M     Z5, K6
+	KNOTW        K6, K6
+	VXORPS       Z7, Z7, Z7
+	VBROADCASTSS low+96(FP), Z6
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         channels+24(FP), DX
+	MOVQ         stepY+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         stepX+80(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         tap+64(FP), DI
+	SHLQ         $0x02, DI
+
+channel:
+	MOVQ  CX, R8
+	MOVQ  AX, R9
+	MOVQ  top+32(FP), R10
+	TESTQ R10, R10
+	JZ    top_end
+
+top:
+	VMOVUPS Z7, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPS Z7, (AX)(DI*1)
+	VMOVUPS Z7, 64(AX)(DI*1)
+	VMOVUPS Z7, (AX)(DI*2)
+	VMOVUPS Z7, 64(AX)(DI*2)
+	ADDQ    BX, AX
+	DECQ    R10
+	JNZ     top
+
+top_end:
+	MOVQ  rows+40(FP), R10
+	TESTQ R10, R10
+	JZ    row_end
+
+row:
+	VMOVUPS     (CX), Z8
+	VMAXPS      Z8, Z6, Z8
+	VMOVUPS     64(CX), Z9
+	VMAXPS      Z9, Z6, Z9
+	ADDQ        SI, CX
+	VMOVAPS     Z8, Z10
+	VPERMT2PS.Z Z9, Z0, K1, Z10
+	VMOVUPS     Z10, (AX)
+	VMOVAPS     Z8, Z10
+	VPERMT2PS.Z Z9, Z1, K2, Z10
+	VMOVUPS     Z10, 64(AX)
+	VMOVAPS     Z8, Z10
+	VPERMT2PS.Z Z9, Z2, K3, Z10
+	VMOVUPS     Z10, (AX)(DI*1)
+	VMOVAPS     Z8, Z10
+	VPERMT2PS.Z Z9, Z3, K4, Z10
+	VMOVUPS     Z10, 64(AX)(DI*1)
+	VMOVAPS     Z8, Z10
+	VPERMT2PS.Z Z9, Z4, K5, Z10
+	VMOVUPS     Z10, (AX)(DI*2)
+	VMOVAPS     Z8, Z8
+	VPERMT2PS.Z Z9, Z5, K6, Z8
+	VMOVUPS     Z8, 64(AX)(DI*2)
+	ADDQ        BX, AX
+	DECQ        R10
+	JNZ         row
+
+row_end:
+	MOVQ  bottom+48(FP), CX
+	TESTQ CX, CX
+	JZ    bottom_end
+
+bottom:
+	VMOVUPS Z7, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPS Z7, (AX)(DI*1)
+	VMOVUPS Z7, 64(AX)(DI*1)
+	VMOVUPS Z7, (AX)(DI*2)
+	VMOVUPS Z7, 64(AX)(DI*2)
+	ADDQ    BX, AX
+	DECQ    CX
+	JNZ     bottom
+
+bottom_end:
+	MOVQ R8, CX
+	MOVQ R9, AX
+	MOVQ nextX+88(FP), R8
+	LEAQ (CX)(R8*4), CX
+	MOVQ nextY+72(FP), R8
+	LEAQ (AX)(R8*4), AX
+	DECQ DX
+	JNZ  channel
+	VZEROUPPER
+	RET

@@ -17,6 +17,10 @@ type padLoops struct {
 
 // fillAll lays out count channels of x, from the one numbered first on, into laid.
 func (l *layout) fillAll(s *Scratch, set *set, laid []float32, x source, first, count int) {
+	if l.unrolled != nil {
+		l.unrollAll(s, set, laid, x, first, count, 0)
+		return
+	}
 	if p, lanes, ok := l.padding(set); ok && x.complete() {
 		set.pad(laid, x, first, count, p, lanes)
 		return

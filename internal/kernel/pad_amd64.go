@@ -2,8 +2,6 @@
 
 package kernel
 
-import "math"
-
 // padKernel is assembly for pad.
 type padKernel func(
 	y, x, other *float32, channels, top, rows, vectors, gap, bottom int, scale, shift, otherScale *float32, low, outside float32,
@@ -28,9 +26,9 @@ func padAVX2(y []float32, x source, first, count int, p padding, lanes int) {
 func (k *padKernels) pad(y []float32, x source, first, count int, p padding, lanes int) {
 	do, at := k.plain, first*x.pixels
 	var other, scale, shift, otherScale *float32
-	low := float32(math.Inf(-1))
+	low := lowest(x.relu)
 	if x.relu {
-		do, low = k.rectified, 0
+		do = k.rectified
 	}
 	if x.scale != nil {
 		do, scale, shift = k.scaled, &x.scale[first], &x.shift[first]

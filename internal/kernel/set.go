@@ -23,9 +23,9 @@ type set struct {
 	// long is the number of pixels computed together if it is for one output channel alone.
 	long int
 	// accumulate computes n pixels of rows rows of y, plane floats apart: y[o·plane+j] = Σ k[…]·x[terms[t]+j], with the
-	// weights k in the order of weightAt.
+	// weights k in the order of weightAt, or with those of all rows for one term following one another.
 	accumulate func(y []float32, plane, n int, x []float32, terms []int, k []float32, rows int)
-	// weightAt is where in k the weight of a row and term stands.
+	// weightAt is where in k the weight of a row and term stands; nil: at term·rows + row.
 	weightAt func(row, term, rows, terms int) int
 	// mixRows is how many rows mix computes at most, 0 if the set has none.
 	mixRows int
@@ -36,11 +36,16 @@ type set struct {
 	padLoops       // nil where the set has none
 	depthwiseLoops // likewise
 	planeLoops     // likewise
+	// unroll are the loops that unroll rows of a width, by the number of taps less one; unrollLanes is how many indices they
+	// take for each tap at least.
+	unroll      map[unrollWidths][]unrollLoop
+	unrollLanes int
 	// dotRows is how many rows of dy dot takes together at most, and dotPixels how many pixels a block of them has.
 	dotRows, dotPixels int
-	// dot adds Σ dy·x over n pixels to sums[o·len(terms)+t], for rows rows of dy, plane floats apart, and every term t, x
-	// being read terms[t] floats further on.
-	dot func(n int, sums, dy []float32, plane, rows int, x []float32, terms []int)
+	// dot adds Σ dy·x over n pixels to sums[o·step+t], for rows rows of dy, plane floats apart, and every term t, x being read
+	// terms[t] floats further on. dotTerms is how many terms it takes together.
+	dot      func(n int, sums []float32, step int, dy []float32, plane, rows int, x []float32, terms []int)
+	dotTerms int
 	// winograd are those of Winograd convolution; slowWinograd tells that direct convolution is always faster.
 	winograd     winogradKernels
 	slowWinograd bool
@@ -49,7 +54,7 @@ type set struct {
 // portable is the set that runs everywhere.
 var portable = set{
 	name: "portable", passes: portablePasses, rowPasses: portableRowPasses, copies: portableCopies, maxima: portableMaxima,
-	rows: 2, pixels: 256, long: 256, dotRows: 2, dotPixels: 256,
+	rows: 2, pixels: 256, long: 256, dotRows: 2, dotPixels: 256, dotTerms: 4,
 	multiplyAdd: portableMultiplyAdd, multiplyAdds: portableMultiplyAdds,
 	accumulate: func(y []float32, plane, n int, x []float32, terms []int, k []float32, rows int) {
 		if rows == 2 {
@@ -62,9 +67,9 @@ var portable = set{
 		first := term / 4 * 4
 		return first*rows + row*min(4, terms-first) + term%4
 	},
-	dot: func(n int, sums, dy []float32, plane, rows int, x []float32, terms []int) {
+	dot: func(n int, sums []float32, step int, dy []float32, plane, rows int, x []float32, terms []int) {
 		if rows == 2 {
-			dot2(sums, dy[:n], dy[plane:][:n], x, terms)
+			dot2(sums, sums[step:], dy[:n], dy[plane:][:n], x, terms)
 		} else {
 			dot1(sums, dy[:n], x, terms)
 		}

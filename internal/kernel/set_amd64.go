@@ -42,7 +42,9 @@ func assembly() (found []set) {
 			padLoops:       padLoops{pad: padAVX512, lanes: [2]int{16, 8}},
 			depthwiseLoops: depthwiseAVX512,
 			planeLoops:     planesAVX512(),
-			rows:           12, pixels: 64, tile: 32, long: 1 << 14, accumulate: accumulateAVX512, weightAt: inTurn,
+			unroll:         unrollAVX512(),
+			unrollLanes:    16,
+			rows:           12, pixels: 64, tile: 32, long: 1 << 14, accumulate: accumulateAVX512,
 			mixRows: 20, mix: (mixKernels{
 				{mix4AVX512, mix4ScaledAVX512, mix4CombinedAVX512, mix4RectifiedAVX512},
 				{mix8AVX512, mix8ScaledAVX512, mix8CombinedAVX512, mix8RectifiedAVX512},
@@ -50,7 +52,7 @@ func assembly() (found []set) {
 				{mix16AVX512, mix16ScaledAVX512, mix16CombinedAVX512, mix16RectifiedAVX512},
 				{mix20AVX512, mix20ScaledAVX512, mix20CombinedAVX512, mix20RectifiedAVX512},
 			}).mix,
-			dotRows: 6, dotPixels: 1024, dot: dotAVX512,
+			dotRows: 6, dotPixels: 1024, dot: dotAVX512, dotTerms: dotTerms,
 			multiplyAdd: multiplyAddAVX512, multiplyAdds: 22 * 16,
 			winograd: winogradAVX512(),
 		})
@@ -86,22 +88,19 @@ func assembly() (found []set) {
 			},
 			depthwiseLoops: depthwiseAVX2,
 			padLoops:       padLoops{pad: padAVX2, lanes: [2]int{8, 8}},
-			rows:           6, pixels: 64, tile: 16, long: 1 << 14, accumulate: accumulateAVX2, weightAt: inTurn,
+			rows:           6, pixels: 64, tile: 16, long: 1 << 14, accumulate: accumulateAVX2,
 			mixRows: 12, mix: (mixKernels{
 				{mix4AVX2, mix4ScaledAVX2, mix4CombinedAVX2, mix4RectifiedAVX2},
 				{mix8AVX2, mix8ScaledAVX2, mix8CombinedAVX2, mix8RectifiedAVX2},
 				{mix12AVX2, mix12ScaledAVX2, mix12CombinedAVX2, mix12RectifiedAVX2},
 			}).mix,
-			dotRows: 2, dotPixels: 1024, dot: dotAVX2,
+			dotRows: 2, dotPixels: 1024, dot: dotAVX2, dotTerms: dotTerms,
 			multiplyAdd: multiplyAddAVX2, multiplyAdds: 10 * 8,
 			winograd: winogradAVX2(),
 		})
 	}
 	return found
 }
-
-// inTurn has the weights of all rows for one term follow one another.
-func inTurn(row, term, rows, _ int) int { return term*rows + row }
 
 func accumulateAVX512(y []float32, plane, n int, x []float32, terms []int, k []float32, rows int) {
 	if len(terms) == 0 {
@@ -169,16 +168,16 @@ func clearRows(y []float32, plane, n, rows int) {
 // dotTerms is how many terms a dot of assembly has.
 const dotTerms = 4
 
-func dotAVX512(n int, sums, dy []float32, plane, rows int, x []float32, terms []int) {
+func dotAVX512(n int, sums []float32, step int, dy []float32, plane, rows int, x []float32, terms []int) {
 	rest := len(terms) / dotTerms * dotTerms
 	for t := 0; t < rest; t += dotTerms {
-		dotGroupAVX512(n, &sums[t], len(terms), &dy[0], plane, rows, &x[0], &terms[t])
+		dotGroupAVX512(n, &sums[t], step, &dy[0], plane, rows, &x[0], &terms[t])
 	}
 	if rest < len(terms) {
 		group := lastGroup(terms[rest:])
 		var results [6 * dotTerms]float32
 		dotGroupAVX512(n, &results[0], dotTerms, &dy[0], plane, rows, &x[0], &group[0])
-		addRest(sums[rest:], len(terms), results[:], len(terms)-rest, rows)
+		addRest(sums[rest:], step, results[:], len(terms)-rest, rows)
 	}
 }
 
@@ -200,16 +199,16 @@ func dotGroupAVX512(n int, sums *float32, step int, dy *float32, plane, rows int
 	}
 }
 
-func dotAVX2(n int, sums, dy []float32, plane, rows int, x []float32, terms []int) {
+func dotAVX2(n int, sums []float32, step int, dy []float32, plane, rows int, x []float32, terms []int) {
 	rest := len(terms) / dotTerms * dotTerms
 	for t := 0; t < rest; t += dotTerms {
-		dotGroupAVX2(n, &sums[t], len(terms), &dy[0], plane, rows, &x[0], &terms[t])
+		dotGroupAVX2(n, &sums[t], step, &dy[0], plane, rows, &x[0], &terms[t])
 	}
 	if rest < len(terms) {
 		group := lastGroup(terms[rest:])
 		var results [2 * dotTerms]float32
 		dotGroupAVX2(n, &results[0], dotTerms, &dy[0], plane, rows, &x[0], &group[0])
-		addRest(sums[rest:], len(terms), results[:], len(terms)-rest, rows)
+		addRest(sums[rest:], step, results[:], len(terms)-rest, rows)
 	}
 }
 

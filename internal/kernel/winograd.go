@@ -115,9 +115,10 @@ func newWinograd(set *set, c *Conv, backwards bool) *winograd {
 	k.together = k.pieceImages()
 	rows, cols := k.down*k.rows+c.KH-1, k.across*k.width+4
 	k.layout = layout{
-		h: k.h, w: k.w, padH: c.PadH, padW: c.PadW, stepH: 1, stepW: 1,
+		h: k.h, w: k.w, padH: c.PadH, padW: c.PadW, stepH: 1, stepW: 1, across: 1,
 		rows: rows, cols: (cols + lineFloats - 1) / lineFloats * lineFloats,
 	}
+	k.layout.step = k.layout.cols
 	k.layout.at(0, 0, 0)
 	k.strideU = oddLines(k.in * k.out)
 	return k

@@ -63,6 +63,7 @@ func main() {
 		avx512Half.pads()
 		avx2.pads()
 		avx512.planePools()
+		avx512.unrolls()
 	}
 	Generate()
 }
