@@ -50,13 +50,14 @@ type Report struct {
 // Operation is what one kind of operation took in a step. Several networks share what they have in common, so there may be
 // fewer calls than the architectures have operations.
 type Operation struct {
-	Phase string // "w" or "theta"
-	Name  string // those of gradients end in -gradient
-	Shape string // of what is computed
-	Calls float64
-	Time  time.Duration
-	FLOPs float64 // additions and multiplications of convolutions, in direct form, and of matrix products
-	Bytes float64 // of the tensors read and written, each counted once
+	Phase     string // "w" or "theta"
+	Name      string // those of gradients end in -gradient
+	Shape     string // of what is computed
+	Algorithm string // of a convolution on the processor
+	Calls     float64
+	Time      time.Duration
+	FLOPs     float64 // additions and multiplications of convolutions, in direct form, and of matrix products
+	Bytes     float64 // of the tensors read and written, each counted once
 }
 
 // Limit returns the time that the operation would take if it did nothing but compute at the machine's peak, or move its
@@ -83,7 +84,7 @@ type benchmark struct {
 }
 
 // kind is what operations are told apart by.
-type kind struct{ phase, name, shape string }
+type kind struct{ phase, name, shape, algorithm string }
 
 type total struct {
 	calls        int
@@ -250,7 +251,7 @@ func (b *benchmark) stepWeights(g genotype.Genotype) error {
 }
 
 func (b *benchmark) observe(o graph.Observation) {
-	key := kind{b.phase, o.Operation, shapeText(o.Shape)}
+	key := kind{b.phase, o.Operation, shapeText(o.Shape), o.Algorithm}
 	t := b.operations[key]
 	if t == nil {
 		t = &total{}
@@ -276,11 +277,12 @@ func (b *benchmark) slowest(steps int) []Operation {
 	mean := func(sum int) float64 { return float64(sum) / float64(steps) }
 	for k, t := range b.operations {
 		all = append(all, Operation{
-			k.phase, k.name, k.shape, mean(t.calls), t.time / time.Duration(steps), mean(t.flops), mean(t.bytes),
+			k.phase, k.name, k.shape, k.algorithm, mean(t.calls), t.time / time.Duration(steps), mean(t.flops), mean(t.bytes),
 		})
 	}
 	slices.SortFunc(all, func(a, b Operation) int {
-		return cmp.Or(cmp.Compare(b.Phase, a.Phase), cmp.Compare(b.Time, a.Time), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Shape, b.Shape))
+		return cmp.Or(cmp.Compare(b.Phase, a.Phase), cmp.Compare(b.Time, a.Time), cmp.Compare(a.Name, b.Name),
+			cmp.Compare(a.Shape, b.Shape), cmp.Compare(a.Algorithm, b.Algorithm))
 	})
 	return all
 }

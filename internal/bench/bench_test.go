@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nat/internal/gpu/gputest"
+	"nat/internal/kernel"
 	"nat/internal/network"
 )
 
@@ -44,7 +45,7 @@ func TestArchitectures(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	var reports []int
-	s := Settings{Channels: 1, Layers: 1, Batch: 2, Repeat: 2, Threads: 1, Operations: true}
+	s := Settings{Channels: 1, Layers: 1, Batch: 2, Repeat: 2, Threads: 1, Convolution: kernel.Winograd, Operations: true}
 	r, err := Run(context.Background(), s, func(done, total int) {
 		reports = append(reports, done)
 		if total != 16 {
@@ -65,6 +66,7 @@ func TestRun(t *testing.T) {
 	for i, o := range r.Operations {
 		sums[o.Phase] += o.Time
 		found[o.Phase+" "+o.Name] = true
+		found[o.Name+" by "+o.Algorithm] = true
 		if i > 0 && r.Operations[i-1].Phase == o.Phase && r.Operations[i-1].Time < o.Time {
 			t.Errorf("%v comes behind %v", o, r.Operations[i-1])
 		}
@@ -72,7 +74,8 @@ func TestRun(t *testing.T) {
 	if sums["w"] > r.Weights || sums["theta"] > r.Policy || sums["w"] == 0 || sums["theta"] == 0 {
 		t.Errorf("operations take %v of steps of %v and %v", sums, r.Weights, r.Policy)
 	}
-	for _, name := range []string{"w solver", "w conv-3x3-gradient", "theta conv-3x3", "w cross-entropy"} {
+	for _, name := range []string{"w solver", "w conv-3x3-gradient", "theta conv-3x3", "w cross-entropy",
+		"conv-3x3 by winograd", "conv-3x3-gradient by winograd", "conv-1x1 by direct", "add by "} {
 		if !found[name] {
 			t.Errorf("no time for %q among %v", name, r.Operations)
 		}
@@ -130,7 +133,7 @@ func TestRunOnCard(t *testing.T) {
 		t.Errorf("report %+v", r)
 	}
 	for _, o := range r.Operations {
-		if o.Limit(r.Limits) != 0 || o.Time <= 0 {
+		if o.Limit(r.Limits) != 0 || o.Time <= 0 || o.Algorithm != "" {
 			t.Errorf("operation %+v", o)
 		}
 	}

@@ -34,14 +34,15 @@ type benchResult struct {
 
 // benchOperation is what an operation takes in a step.
 type benchOperation struct {
-	Phase   string  `json:"phase"`
-	Name    string  `json:"operation"`
-	Shape   string  `json:"shape"`
-	Calls   float64 `json:"calls"`
-	Seconds float64 `json:"seconds"`
-	FLOPs   float64 `json:"flops"`
-	Bytes   float64 `json:"bytes"`
-	Limit   float64 `json:"limit_share,omitempty"` // the time that the machine's peaks allow, as a share of that taken
+	Phase     string  `json:"phase"`
+	Name      string  `json:"operation"`
+	Shape     string  `json:"shape"`
+	Algorithm string  `json:"algorithm,omitempty"` // of a convolution on the processor
+	Calls     float64 `json:"calls"`
+	Seconds   float64 `json:"seconds"`
+	FLOPs     float64 `json:"flops"`
+	Bytes     float64 `json:"bytes"`
+	Limit     float64 `json:"limit_share,omitempty"` // the time that the machine's peaks allow, as a share of that taken
 }
 
 func (p *program) benchCommand() *cobra.Command {
@@ -141,7 +142,7 @@ func newBenchResult(r bench.Report, s bench.Settings) benchResult {
 	}
 	for _, o := range r.Operations {
 		result.Operations = append(result.Operations, benchOperation{
-			o.Phase, o.Name, o.Shape, o.Calls, o.Time.Seconds(), o.FLOPs, o.Bytes, o.Limit(r.Limits).Seconds() / o.Time.Seconds(),
+			o.Phase, o.Name, o.Shape, o.Algorithm, o.Calls, o.Time.Seconds(), o.FLOPs, o.Bytes, o.Limit(r.Limits).Seconds() / o.Time.Seconds(),
 		})
 	}
 	return result
@@ -166,7 +167,7 @@ func (p *program) printBench(r benchResult) {
 		return
 	}
 	steps := map[string]float64{"w": r.WeightsStep, "theta": r.PolicyStep}
-	rows := [][]string{{"step", "operation", "shape", "calls", "time", "share", "GFLOP/s", "GB/s"}}
+	rows := [][]string{{"step", "operation", "shape", "algorithm", "calls", "time", "share", "GFLOP/s", "GB/s"}}
 	if known {
 		rows[0] = append(rows[0], "of the limit")
 	}
@@ -178,7 +179,7 @@ func (p *program) printBench(r benchResult) {
 			return fmt.Sprintf("%6.1f", n/o.Seconds/1e9)
 		}
 		rows = append(rows, []string{
-			o.Phase, o.Name, o.Shape, fmt.Sprintf("%6.1f", o.Calls), fmt.Sprintf("%8.3f ms", 1e3*o.Seconds),
+			o.Phase, o.Name, o.Shape, o.Algorithm, fmt.Sprintf("%6.1f", o.Calls), fmt.Sprintf("%8.3f ms", 1e3*o.Seconds),
 			fmt.Sprintf("%5.1f %%", 100*o.Seconds/steps[o.Phase]), rate(o.FLOPs), rate(o.Bytes),
 		})
 		if known {

@@ -28,6 +28,7 @@ type Device struct {
 type Observation struct {
 	Operation string // of a gradient it ends in -gradient
 	Shape     []int  // of the node's value
+	Algorithm string // that computed a convolution on the processor
 	FLOPs     int    // additions and multiplications of convolutions, in direct form, and of matrix products
 	Bytes     int    // of the tensors read and written, each counted once
 	Took      time.Duration

@@ -325,7 +325,7 @@ func (m *Machine) addUp(id int64) {
 
 // observe runs a step and reports it.
 func (m *Machine) observe(s *step) {
-	o := Observation{Operation: operationName(s.node), Shape: s.node.Shape(), FLOPs: s.flops()}
+	o := Observation{Operation: operationName(s.node), Shape: s.node.Shape(), Algorithm: m.algorithm(s), FLOPs: s.flops()}
 	if l, ok := s.work.(Lazy); ok {
 		for _, i := range l.Reads {
 			o.Bytes += m.values[s.in[i]].bytes()
@@ -350,6 +350,16 @@ func (m *Machine) observe(s *step) {
 		}
 	}
 	m.device.Observe(o)
+}
+
+// algorithm returns the name of what computes a convolution, or its gradients, on the processor.
+func (m *Machine) algorithm(s *step) string {
+	o, ok := s.node.Op().(*op)
+	if !ok || o.of == nil || o.of.backward.Conv == nil || m.device.card != nil {
+		return ""
+	}
+	a, _ := m.device.workers.AlgorithmOf(*o.of.backward.Conv)
+	return a.String()
 }
 
 // flops returns what a step computes: a gradient by each of x and weights costs what the value costs.

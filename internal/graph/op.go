@@ -10,6 +10,8 @@ import (
 	"github.com/chewxy/hm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"nat/internal/kernel"
 )
 
 // Operation describes a node: the work for its value and that for the gradients by its inputs.
@@ -26,6 +28,8 @@ type Operation struct {
 	Moments bool
 	// FLOPs is how many additions and multiplications Forward takes, where that says something about its time.
 	FLOPs int
+	// Conv is the convolution that this is, if it is one: there are several algorithms for them.
+	Conv *kernel.Conv
 	// Constant says that no gradient flows through the value.
 	Constant bool
 

@@ -33,6 +33,7 @@ func (g *Graph) Conv(x, weights *Node, c Convolution) *Node {
 		Saved:   [][]int{{shape.N, shape.Co, 2}},
 		Moments: true,
 		FLOPs:   flops(shape),
+		Conv:    &shape,
 		Forward: convolution{shape}, Reads: []int{0, 1}, Backward: convGradient{shape},
 	}, x, weights)
 }
