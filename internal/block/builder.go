@@ -92,16 +92,15 @@ func (b inGraph) Separable(x *graph.Node, depthwise, pointwise string, c graph.C
 func (b inGraph) weight(layer string) *graph.Node { return b.from.Parameter(b.Graph, layer+".weight") }
 
 func (b inGraph) Normalise(x *graph.Node, name string, affine bool) *graph.Node {
-	switch b.from.mode {
-	case Evaluation:
+	if b.from.mode == Evaluation {
 		return b.from.statistics(name).apply(b.Graph, x, b.from.set)
-	case Training:
-		x = b.from.statistics(name).track(b.Graph, x)
-	default:
-		x = b.Norm(x)
+	}
+	var also graph.Normalisation
+	if b.from.mode == Training {
+		also.Mean, also.Variance = b.from.statistics(name).track(x.Shape().TotalSize())
 	}
 	if affine {
-		x = b.ScaleShift(x, b.weight(name), b.from.Parameter(b.Graph, name+".bias"))
+		also.Scale, also.Shift = b.weight(name), b.from.Parameter(b.Graph, name+".bias")
 	}
-	return x
+	return b.Norm(x, also)
 }

@@ -45,10 +45,10 @@ func (r *Statistics) reset() {
 	}
 }
 
-// track normalises x by the batch, and notes what the batch's statistics are.
-func (r *Statistics) track(g *graph.Graph, x *graph.Node) *graph.Node {
-	r.count = x.Shape().TotalSize() / len(r.Mean)
-	return g.NormTracked(x, r.batchMean, r.batchVariance)
+// track returns where a training pass is to write the mean and the variance of a batch of so many numbers.
+func (r *Statistics) track(size int) (mean, variance []float32) {
+	r.count = size / len(r.Mean)
+	return r.batchMean, r.batchVariance
 }
 
 // Follow moves the running statistics towards those of the batch that a training pass has just seen: 0.9 of the old and 0.1

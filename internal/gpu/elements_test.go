@@ -34,9 +34,25 @@ func TestNorm(t *testing.T) {
 		y := x
 		y.host.Scale, y.host.Shift = scale.host, shift.host
 		y.device.Scale, y.device.Shift = scale.device, shift.device
-		k := b.normal(3 * n.C)
-		kernel.NormGradient(b.w, k.host[:n.C], k.host[n.C:2*n.C], k.host[2*n.C:], dy.host, y.host, n)
-		b.d.NormGradient(k.device.Slice(0, n.C), k.device.Slice(n.C, 2*n.C), k.device.From(2*n.C), dy.device, y.device, n)
+		gamma, byGamma, byShift := b.normal(n.C), b.normal(n.C), b.normal(n.C)
+		k := b.normal(6 * n.C)
+		host, device := make([]kernel.NormGradient, 2), make([]NormGradient, 2)
+		for i := range host {
+			part := func(j int) int { return (3*i + j) * n.C }
+			host[i] = kernel.NormGradient{
+				Y: y.host, Scale: k.host[part(0):part(1)], OtherScale: k.host[part(1):part(2)], Shift: k.host[part(2):part(3)],
+			}
+			device[i] = NormGradient{
+				Y: y.device, Scale: k.device.Slice(part(0), part(1)), OtherScale: k.device.Slice(part(1), part(2)),
+				Shift: k.device.Slice(part(2), part(3)),
+			}
+		}
+		host[1].Gamma, host[1].ByGamma, host[1].ByShift = gamma.host, byGamma.host, byShift.host
+		device[1].Gamma, device[1].ByGamma, device[1].ByShift = gamma.device, byGamma.device, byShift.device
+		kernel.NormGradients(b.w, dy.host, n, host...)
+		b.d.NormGradients(dy.device, n, device...)
+		b.near("by gamma", byGamma)
+		b.near("by shift", byShift)
 		b.near("coefficients", k)
 	})
 }

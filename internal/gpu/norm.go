@@ -30,24 +30,46 @@ func (d *Device) NormStatistics(mean, variance, scale, shift, moments Memory, n 
 	d.launch("norm_statistics", [3]int{n.C, 1, 1}, [3]int{sumThreads, 1, 1})
 }
 
-// NormGradient is kernel.NormGradient.
-func (d *Device) NormGradient(scale, otherScale, shift Memory, dy, y View, n kernel.Norm) {
-	partial := d.gradientSums(dy, y, n)
-	a := d.begin()
-	a.at(scale, otherScale, shift, partial, y.Scale, y.Shift, dy.Scale)
-	a.norm(&n)
-	d.launch("norm_gradient", [3]int{n.C, 1, 1}, [3]int{sumThreads, 1, 1})
-	d.Free(partial)
+// NormGradient is kernel.NormGradient, of a device's memory.
+type NormGradient struct {
+	Y                        View
+	Scale, OtherScale, Shift Memory
+	Gamma, ByGamma, ByShift  Memory
+}
+
+// NormGradients is kernel.NormGradients.
+func (d *Device) NormGradients(dy View, n kernel.Norm, gradients ...NormGradient) {
+	for _, g := range gradients {
+		partial := d.gradientSums(dy, g.Y, n)
+		a := d.begin()
+		a.at(g.Scale, g.OtherScale, g.Shift, partial, g.Y.Scale, g.Y.Shift, dy.Scale)
+		a.norm(&n)
+		d.launch("norm_gradient", [3]int{n.C, 1, 1}, [3]int{sumThreads, 1, 1})
+		if !g.Gamma.IsNil() { // the gradient by x is proportional to it
+			for _, k := range []Memory{g.Scale, g.OtherScale, g.Shift} {
+				d.scaleCoefficient(k, g.Gamma, k)
+			}
+		}
+		if !g.ByGamma.IsNil() {
+			d.channelSums(g.ByShift, g.ByGamma, partial, n)
+		}
+		d.Free(partial)
+	}
 }
 
 // ScaleShiftGradient is kernel.ScaleShiftGradient.
 func (d *Device) ScaleShiftGradient(dscale, dshift Memory, dy, x View, n kernel.Norm) {
 	partial := d.gradientSums(dy, x, n)
+	d.channelSums(dshift, dscale, partial, n)
+	d.Free(partial)
+}
+
+// channelSums adds up over the images what gradientSums returns.
+func (d *Device) channelSums(first, second, partial Memory, n kernel.Norm) {
 	a := d.begin()
-	a.at(dshift, dscale, partial)
+	a.at(first, second, partial)
 	a.norm(&n)
 	d.launch("channel_sums", [3]int{n.C, 1, 1}, [3]int{sumThreads, 1, 1})
-	d.Free(partial)
 }
 
 // gradientSums returns of each channel of each image Σ dy and Σ dy·x, in memory that is to be freed. x has no Other.
@@ -75,12 +97,17 @@ func (d *Device) Scaled(v View, scale, shift, k Memory) View {
 	if !v.Other.IsNil() {
 		old := v.OtherScale
 		v.OtherScale = k.Slice(2*c, 3*c)
-		a := d.begin()
-		a.at(v.OtherScale, scale, old)
-		a.ints(c)
-		d.launchEach("scale_coefficient", c)
+		d.scaleCoefficient(v.OtherScale, scale, old)
 	}
 	return v
+}
+
+// scaleCoefficient computes k = old·scale; without old, that is scale. k may be old.
+func (d *Device) scaleCoefficient(k, scale, old Memory) {
+	a := d.begin()
+	a.at(k, scale, old)
+	a.ints(scale.size)
+	d.launchEach("scale_coefficient", scale.size)
 }
 
 func (a *arguments) norm(n *kernel.Norm) { a.ints(n.N, n.C, n.Pixels) }

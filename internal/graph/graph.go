@@ -28,6 +28,7 @@ type Graph struct {
 	expr       *gorgonia.ExprGraph
 	attempt    int // which try of Build this is: part of the ops' identity
 	ops        []*op
+	saved      int // how many results operations save
 	parameters map[*Node]*Parameter
 	inputs     map[*Node][]float32
 	placed     map[*Node]placed
@@ -241,12 +242,33 @@ func (g *Graph) needed(wanted func(*Node) bool) []bool {
 		for _, child := range childrenOf(n) {
 			needed[child.ID()] = true
 		}
+		if o, ok := n.Op().(*op); ok {
+			for _, s := range o.reads {
+				needed[s.op.node.ID()] = true
+			}
+		}
 	}
 	return needed
 }
 
+// shapeOf returns a node's shape, which is not to be changed; Gorgonia makes a copy each time.
+func shapeOf(n *Node) tensor.Shape {
+	if o, ok := n.Op().(*op); ok {
+		return o.shape
+	}
+	return n.Shape()
+}
+
 // childrenOf returns a node's inputs, in order.
-func childrenOf(n *Node) (children []*Node) {
+func childrenOf(n *Node) []*Node {
+	if o, ok := n.Op().(*op); ok {
+		return o.children
+	}
+	return listChildren(n)
+}
+
+// listChildren asks Gorgonia for them, which takes a while.
+func listChildren(n *Node) (children []*Node) {
 	for it := n.Graph().From(n.ID()); it.Next(); {
 		children = append(children, it.Node().(*Node))
 	}

@@ -38,15 +38,25 @@ func (m net) loss(g *Graph, correct *int) *Node {
 	conv := same
 	conv.OH, conv.OW = size, size
 	x := m.leaf(g, "images", 3, 2, size, size)
-	x = g.ScaleShift(g.Norm(g.Conv(x, m.leaf(g, "stem", 4, 2, 3, 3), conv)), m.leaf(g, "scale", 4), m.leaf(g, "shift", 4))
+	x = g.Norm(g.Conv(x, m.leaf(g, "stem", 4, 2, 3, 3), conv), Normalisation{Scale: m.leaf(g, "scale", 4), Shift: m.leaf(g, "shift", 4)})
 	nodes := []*Node{x}
 	for i := range 3 {
 		depthwise := conv
 		depthwise.Depthwise = true
 		from := nodes[i/2]
-		a := g.Norm(g.Conv(from, m.leaf(g, fmt.Sprint("dense", i), 4, 4, 3, 3), conv))
-		b := g.Norm(g.Pool(from, Pooling{K: 3, Stride: 1, Pad: 1, OH: size, OW: size, Max: i == 1}))
-		c := g.ReLU(g.Conv(from, m.leaf(g, fmt.Sprint("depthwise", i), 4, 1, 3, 3), depthwise))
+		var affine Normalisation // two that get one gradient have neither, one of them, or both
+		if i > 0 {
+			affine = Normalisation{Scale: m.leaf(g, fmt.Sprint("scale", i), 4), Shift: m.leaf(g, fmt.Sprint("shift", i), 4)}
+		}
+		a := g.Norm(g.Conv(from, m.leaf(g, fmt.Sprint("dense", i), 4, 4, 3, 3), conv), affine)
+		if i == 2 {
+			affine.Scale = m.leaf(g, "another scale", 4)
+		} else {
+			affine = Normalisation{}
+		}
+		b := g.Norm(g.Pool(from, Pooling{K: 3, Stride: 1, Pad: 1, OH: size, OW: size, Max: i == 1}), affine)
+		c := g.ReLU(g.ScaleShift(
+			g.Conv(from, m.leaf(g, fmt.Sprint("depthwise", i), 4, 1, 3, 3), depthwise), m.leaf(g, "scale", 4), m.leaf(g, "shift", 4)))
 		nodes = append(nodes, g.Add(g.Add(a, b), g.Add(c, from)))
 	}
 	all := g.Concat(nodes[1], nil, nodes[2], nodes[3])

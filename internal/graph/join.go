@@ -6,8 +6,8 @@ import "nat/internal/kernel"
 // together, which is more than a core's cache holds, moves from and to memory once. A cell's output is read by such convolutions
 // of the next two cells.
 
-// convolution is the work of a convolution, of x and weights; convGradient that of its gradients, which reads x, the weights,
-// the moments and the gradient by the value.
+// convolution is the work of a convolution, of x and weights; convGradient that of its gradients, which reads x, the weights
+// and the gradient by the value.
 type (
 	convolution  struct{ kernel.Conv }
 	convGradient struct{ kernel.Conv }

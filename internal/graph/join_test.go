@@ -14,14 +14,15 @@ func (m net) readTwice(g *Graph) *Node {
 	half, skipping := pointwise, pointwise
 	half.StrideH, half.StrideW, half.OH, half.OW = 2, 2, size/2, size/2
 	skipping.StrideH, skipping.StrideW, skipping.OH, skipping.OW, skipping.PadH, skipping.PadW = 2, 2, size/2, size/2, -1, -1
-	x := g.Norm(m.leaf(g, "x", images, 8, size, size))
-	a := g.Norm(g.Conv(x, m.leaf(g, "a", 4, 8, 1, 1), pointwise))
-	b := g.Norm(g.Conv(x, m.leaf(g, "b", 8, 8, 1, 1), pointwise))
+	var plain Normalisation
+	x := g.Norm(m.leaf(g, "x", images, 8, size, size), plain)
+	a := g.Norm(g.Conv(x, m.leaf(g, "a", 4, 8, 1, 1), pointwise), plain)
+	b := g.Norm(g.Conv(x, m.leaf(g, "b", 8, 8, 1, 1), pointwise), plain)
 	c := g.Conv(a, m.leaf(g, "c", 8, 4, 1, 1), pointwise)
-	late := g.Norm(g.Conv(g.Add(b, c), m.leaf(g, "b", 8, 8, 1, 1), pointwise))
-	all := g.Concat(late, g.Norm(g.Conv(x, m.leaf(g, "d", 4, 8, 1, 1), pointwise)), a)
-	reduced := g.Norm(g.Concat(g.Conv(all, m.leaf(g, "e", 4, 16, 1, 1), half), g.Conv(all, m.leaf(g, "f", 4, 16, 1, 1), skipping)))
-	dense := g.GlobalAverage(g.Norm(g.Conv(all, m.leaf(g, "g", 8, 16, 1, 1), pointwise)))
+	late := g.Norm(g.Conv(g.Add(b, c), m.leaf(g, "b", 8, 8, 1, 1), pointwise), plain)
+	all := g.Concat(late, g.Norm(g.Conv(x, m.leaf(g, "d", 4, 8, 1, 1), pointwise), plain), a)
+	reduced := g.Norm(g.Concat(g.Conv(all, m.leaf(g, "e", 4, 16, 1, 1), half), g.Conv(all, m.leaf(g, "f", 4, 16, 1, 1), skipping)), plain)
+	dense := g.GlobalAverage(g.Norm(g.Conv(all, m.leaf(g, "g", 8, 16, 1, 1), pointwise), plain))
 	logits := g.MatMul(g.Add(g.GlobalAverage(reduced), dense), m.leaf(g, "weight", 5, 8), m.leaf(g, "bias", 5), true)
 	return g.CrossEntropy(logits, make([]int32, images), new(int))
 }

@@ -33,7 +33,7 @@ type kernels interface {
 
 	Moments(moments Memory, x View, n kernel.Norm)
 	NormStatistics(mean, variance, scale, shift, moments Memory, n kernel.Norm)
-	NormGradient(scale, otherScale, shift Memory, dy, y View, n kernel.Norm)
+	NormGradients(dy View, n kernel.Norm, gradients ...gpu.NormGradient)
 	// Scaled is a method of a View of kernel.
 	Scaled(v View, scale, shift, k Memory) View
 	ScaleShiftGradient(dscale, dshift Memory, dy, x View, n kernel.Norm)

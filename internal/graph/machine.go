@@ -17,7 +17,7 @@ import (
 type Machine struct {
 	device *Device
 	steps  []step
-	values []value // by node ID
+	values []value // by node ID, and then what operations save
 	bases  []int64 // by sum of gradients: the term that the others are added to, or −1 while there is none
 
 	given, kept []lent // what the caller lends to be read, and to be written
@@ -60,7 +60,10 @@ type step struct {
 	node    *Node
 	inPlace []int
 	primary int     // which out is the node's value
-	in, out []int64 // node IDs; an out of −1 isn't needed
+	in, out []int64 // indices of values; an out of −1 isn't needed
+
+	twin         int     // of a normGradient: the later step that gets the same gradient; 0: none
+	coefficients *memory // those that another step has computed for this one
 }
 
 // NewMachine plans the run of a graph, to which nothing may be added any more.
@@ -69,6 +72,7 @@ func NewMachine(d *Device, g *Graph) *Machine {
 	if p, ok := d.kernels.(*processor); ok {
 		m.join(p)
 	}
+	m.pairNormGradients()
 	return m
 }
 
@@ -76,7 +80,7 @@ func NewMachine(d *Device, g *Graph) *Machine {
 func planned(d *Device, g *Graph) *Machine {
 	nodes := g.expr.AllNodes()
 	needed := g.needed(g.wanted)
-	m := &Machine{device: d, values: make([]value, len(nodes)), finally: g.finally}
+	m := &Machine{device: d, values: make([]value, len(nodes)+g.saved), finally: g.finally}
 	inner := g.innerSums(nodes, needed)
 	stepOf := make([]int, len(nodes))
 	for id, n := range nodes {
@@ -94,6 +98,7 @@ func planned(d *Device, g *Graph) *Machine {
 		if s, ok := m.plan(n, inner); ok {
 			stepOf[id] = len(m.steps)
 			m.steps = append(m.steps, s)
+			m.readSaved(&m.steps[len(m.steps)-1], len(nodes), stepOf)
 			if c, ok := s.work.(concat); ok {
 				m.house(c, s, stepOf)
 			}
@@ -171,7 +176,7 @@ func (m *Machine) lend(g *Graph, n *Node) {
 	case kept != nil:
 		m.kept = append(m.kept, lent{id, kept})
 	}
-	m.values[id] = valueOf(n, p != nil || input != nil || constant || kept != nil || gradient != nil || images)
+	m.values[id] = valueOf(shapeOf(n), p != nil || input != nil || constant || kept != nil || gradient != nil || images)
 }
 
 // plan returns the step that computes a node, or false for the constant from which Grad starts.
@@ -198,6 +203,22 @@ func (m *Machine) plan(n *Node, inner []bool) (step, bool) {
 		return s, false
 	}
 	panic(fmt.Sprintf("graph: no kernel for %s", n.Op()))
+}
+
+// readSaved has a step read what others save.
+func (m *Machine) readSaved(s *step, nodes int, stepOf []int) {
+	o, ok := s.node.Op().(*op)
+	if !ok {
+		return
+	}
+	for _, r := range o.reads {
+		id := r.id(nodes)
+		s.in = append(s.in, id)
+		if id >= int64(nodes) {
+			m.steps[stepOf[r.op.node.ID()]].out[1+r.number] = id
+			m.values[id] = valueOf(r.shape(), false)
+		}
+	}
 }
 
 // house gives those inputs of a concatenation a home in it that can be written there in the first place.
@@ -326,8 +347,9 @@ func (m *Machine) addUp(id int64) {
 // observe runs a step and reports it.
 func (m *Machine) observe(s *step) {
 	o := Observation{Operation: operationName(s.node), Shape: s.node.Shape(), Algorithm: m.algorithm(s), FLOPs: s.flops()}
-	if l, ok := s.work.(Lazy); ok {
-		for _, i := range l.Reads {
+	l, lazy := s.work.(interface{ reads(s *step) []int })
+	if lazy {
+		for _, i := range l.reads(s) {
 			o.Bytes += m.values[s.in[i]].bytes()
 		}
 	} else {
@@ -342,7 +364,7 @@ func (m *Machine) observe(s *step) {
 	s.work.run(m, s)
 	_ = m.device.kernels.Wait()
 	o.Took = time.Since(start)
-	if _, ok := s.work.(Lazy); !ok {
+	if !lazy {
 		for _, id := range s.out {
 			if id >= 0 {
 				o.Bytes += m.values[id].bytes()

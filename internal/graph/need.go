@@ -50,7 +50,8 @@ func (m *Machine) need() int {
 		m.place(h.id, h.data)
 	}
 	m.runSteps()
-	return 4 * c.peak
+	const spare = 32 // one in so many numbers, since cards take memory for sums of parts, and lend pieces larger than asked for
+	return 4 * (c.peak + c.peak/spare)
 }
 
 // counter counts memory, and computes nothing. What cards take for sums of parts is not counted: it doesn't grow with a batch.
@@ -75,6 +76,15 @@ func (c *counter) SeparableBackward(_ Target, _, _ Memory, _, _ View, _, _ Memor
 	c.Free(c.Take(dw.N * dw.Co * dw.OH * dw.OW))
 }
 
+// NormGradients and ScaleShiftGradient take memory for the sums of each image.
+func (c *counter) NormGradients(_ View, n kernel.Norm, _ ...gpu.NormGradient) {
+	c.Free(c.Take(2 * n.N * n.C))
+}
+
+func (c *counter) ScaleShiftGradient(_, _ Memory, _, _ View, n kernel.Norm) {
+	c.Free(c.Take(2 * n.N * n.C))
+}
+
 // Scaled gives the view coefficients of its own, as the others have.
 func (c *counter) Scaled(v View, scale, _, k Memory) View {
 	n := scale.Len()
@@ -97,8 +107,6 @@ func (c *counter) PoolForward(Target, Memory, View, kernel.Pool)                
 func (c *counter) PoolBackward(Target, View, View, kernel.Pool)                 {}
 func (c *counter) Moments(Memory, View, kernel.Norm)                            {}
 func (c *counter) NormStatistics(_, _, _, _, _ Memory, _ kernel.Norm)           {}
-func (c *counter) NormGradient(_, _, _ Memory, _, _ View, _ kernel.Norm)        {}
-func (c *counter) ScaleShiftGradient(_, _ Memory, _, _ View, _ kernel.Norm)     {}
 func (c *counter) Materialise(Target, View, kernel.Norm)                        {}
 func (c *counter) Sum(Target, View, View, kernel.Norm)                          {}
 func (c *counter) ReLUForward(_, _ Memory)                                      {}

@@ -7,16 +7,6 @@ import (
 
 // The operations that only networks trained from scratch need (spec section 9).
 
-// NormTracked is Norm, which also writes the mean and the biased variance of the batch, [C] each, when the graph runs,
-// whether or not anything reads the result.
-func (g *Graph) NormTracked(x *Node, mean, variance []float32) *Node {
-	n := g.norm(x, true)
-	saved := n.Op().(*op).saved
-	g.Keep(saved[1], mean)
-	g.Keep(saved[2], variance)
-	return n
-}
-
 // ScaleImages multiplies each image of x [N, …] by a factor of its own. factors [N] are read when the graph runs.
 func (g *Graph) ScaleImages(x *Node, factors []float32) *Node {
 	n := x.Shape()[0]
@@ -25,7 +15,7 @@ func (g *Graph) ScaleImages(x *Node, factors []float32) *Node {
 	}
 	scale := newScaleImages(x, factors)
 	return g.Apply(Operation{
-		Name: "scale-images", Shape: x.Shape().Clone(), InPlace: []int{0},
+		Name: "scale-images", Shape: x.Shape(), InPlace: []int{0},
 		Forward: scale, Backward: scale, BackwardInPlace: true,
 	}, x)
 }
@@ -37,7 +27,7 @@ type scaleImages struct {
 }
 
 func newScaleImages(x *Node, factors []float32) Work {
-	v := valueOf(x, false)
+	v := valueOf(x.Shape(), false)
 	s := scaleImages{pass: func(d *Device, in, out []Memory) { d.kernels.ScaleImages(out[0], in[0], factors) }}
 	if v.n != len(factors) { // x has no channels
 		return s.pass

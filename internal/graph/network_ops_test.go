@@ -8,7 +8,7 @@ import (
 
 // smoothLoss adds a small network with the operations of networks trained from scratch.
 func (m net) smoothLoss(g *Graph, mean, variance []float32) *Node {
-	x := g.NormTracked(m.leaf(g, "x", 3, 4, 2, 2), mean, variance)
+	x := g.Norm(m.leaf(g, "x", 3, 4, 2, 2), Normalisation{Mean: mean, Variance: variance})
 	features := g.GlobalAverage(g.ScaleImages(g.Add(x, m.leaf(g, "beside", 3, 4, 2, 2)), []float32{2, 0, 0.5}))
 	loss := func(name string) *Node {
 		logits := g.MatMul(features, m.leaf(g, name, 5, 4), nil, true)

@@ -5,7 +5,6 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"nat/internal/gpu"
 	"nat/internal/kernel"
 )
 
@@ -113,130 +112,11 @@ func (g *Graph) Pool(x *Node, p Pooling) *Node {
 	}, x)
 }
 
-// normEps is what batch normalisation adds to the variance (spec section 3).
-const normEps = 1e-5
-
-func normShape(x *Node) kernel.Norm {
-	xs := x.Shape()
-	return kernel.Norm{N: xs[0], C: xs[1], Pixels: size(xs[2:]), Eps: normEps}
-}
-
-// Norm normalises each channel of x [N, C, H, W] by the mean and the biased variance of the batch. Nothing is computed but
-// these: whoever reads the result normalises x, and whoever reads the gradient by x computes it of x and the gradient
-// by the result.
-func (g *Graph) Norm(x *Node) *Node { return g.norm(x, false) }
-
-// norm also saves mean and variance, [C] each, if they are tracked.
-func (g *Graph) norm(x *Node, tracked bool) *Node {
-	shape := normShape(x)
-	c := shape.C
-	saved := [][]int{{2, c}}
-	if tracked {
-		saved = append(saved, []int{c}, []int{c})
-	}
-	received := 1 + len(saved) // where Backward gets the gradient by the value
-	return g.Apply(Operation{
-		Name:  "norm",
-		Shape: x.Shape().Clone(),
-		Saved: saved,
-		Forward: Lazy{
-			Coefficients: 4 * c, Plain: []int{0}, Views: []int{0},
-			Do: func(d *Device, in []View, k Memory, out []View) {
-				scale, shift := k.Slice(0, c), k.Slice(c, 2*c)
-				var mean, variance Memory
-				if tracked {
-					mean, variance = k.Slice(2*c, 3*c), k.Slice(3*c, 4*c)
-					out[2], out[3] = gpu.Plain(mean, 1, c), gpu.Plain(variance, 1, c)
-				}
-				d.kernels.NormStatistics(mean, variance, scale, shift, in[1].Data, shape)
-				out[0] = View{Data: in[0].Data, Stride: in[0].Stride, Scale: scale, Shift: shift}
-				out[1] = gpu.Plain(k, 1, 2*c)
-			},
-		},
-		Reads: []int{0},
-		Backward: Lazy{
-			Coefficients: 3 * c, Scaled: []int{received}, ByImage: []int{received}, Views: []int{0, received}, Reads: []int{0, received},
-			Do: func(d *Device, in []View, k Memory, out []View) {
-				value, dy := in[0], in[received]
-				value.Scale, value.Shift = in[1].Data.Slice(0, c), in[1].Data.Slice(c, 2*c)
-				size := k.Len() / 3
-				scale, other, shift := k.Slice(0, size), k.Slice(size, 2*size), k.Slice(2*size, 3*size)
-				d.kernels.NormGradient(scale, other, shift, dy, value, shape)
-				out[0] = View{
-					Data: dy.Data, Stride: dy.Stride, Scale: scale, Shift: shift,
-					Other: value.Data, OtherStride: value.Stride, OtherScale: other, PerImage: dy.PerImage,
-				}
-			},
-		},
-	}, x, g.moments(x))
-}
-
-// moments returns the moments of x: what its operation has saved, or else an operation of its own.
-func (g *Graph) moments(x *Node) *Node {
-	if o, ok := x.Op().(*op); ok && o.backward != nil && o.backward.Moments {
-		return o.saved[0]
-	}
-	shape := normShape(x)
-	return g.Apply(Operation{
-		Name: "moments", Shape: []int{shape.N, shape.C, 2}, Constant: true,
-		Forward: Fused(func(d *Device, in []View, out []Target) {
-			d.kernels.Moments(out[0].Data, in[0], shape)
-		}),
-	}, x)
-}
-
-// ScaleShift multiplies each channel of x [N, C, H, W] by scale [C] and adds shift [C].
-func (g *Graph) ScaleShift(x, scale, shift *Node) *Node {
-	shape := normShape(x)
-	if size(scale.Shape()) != shape.C || size(shift.Shape()) != shape.C {
-		panic(fmt.Sprintf("graph: scale %v and shift %v don't fit x %v", scale.Shape(), shift.Shape(), x.Shape()))
-	}
-	c := shape.C
-	return g.Apply(Operation{
-		Name:  "scale-shift",
-		Shape: x.Shape().Clone(),
-		Forward: Lazy{
-			Coefficients: 3 * c, Views: []int{0},
-			Do: func(d *Device, in []View, k Memory, out []View) {
-				out[0] = d.kernels.Scaled(in[0], in[1].Data, in[2].Data, k)
-			},
-		},
-		Reads: []int{0, 1},
-		Backward: Lazy{
-			Coefficients: 3 * c, Single: []int{0}, Plain: []int{2}, ByImage: []int{2}, Views: []int{2}, Reads: []int{0, 2},
-			Do: func(d *Device, in []View, k Memory, out []View) {
-				x, scale, dy := in[0], in[1].Data, in[2]
-				dscale, dshift, factors := k.Slice(0, c), k.Slice(c, 2*c), k.Slice(2*c, k.Len())
-				d.kernels.ScaleShiftGradient(dscale, dshift, dy, x, shape)
-				out[0], out[1], out[2] = d.scaledGradient(dy, scale, factors, c), gpu.Plain(dscale, 1, c), gpu.Plain(dshift, 1, c)
-			},
-		},
-	}, x, scale, shift)
-}
-
-// scaledGradient returns the view of dy with each channel multiplied by its scale [C]; dy is plain, or has factors of its own for
-// each image. The view's coefficients go to k.
-func (d *Device) scaledGradient(dy View, scale, k Memory, channels int) View {
-	if dy.PerImage == 0 {
-		k = k.Slice(0, channels)
-		d.kernels.Materialise(gpu.Whole(k, 1, channels), gpu.Plain(scale, 1, channels), kernel.Norm{N: 1, C: 1, Pixels: channels})
-		dy.Scale = k
-		return dy
-	}
-	k = k.Slice(0, dy.Scale.Len())
-	scales, of, to := scale.Host(), dy.Scale.Host(), k.Host()
-	for i := range to {
-		to[i] = of[i] * scales[i%channels]
-	}
-	dy.Scale = k
-	return dy
-}
-
 // ReLU is max(x, 0) of each element.
 func (g *Graph) ReLU(x *Node) *Node {
 	return g.Apply(Operation{
 		Name:  "relu",
-		Shape: x.Shape().Clone(),
+		Shape: x.Shape(),
 		Forward: Plain(func(d *Device, in, out []Memory) {
 			d.kernels.ReLUForward(out[0], in[0])
 		}),
@@ -253,11 +133,11 @@ func (g *Graph) Add(a, b *Node) *Node {
 	if !a.Shape().Eq(b.Shape()) {
 		panic(fmt.Sprintf("graph: can't add %v and %v", a.Shape(), b.Shape()))
 	}
-	v := valueOf(a, false)
+	v := valueOf(a.Shape(), false)
 	shape := v.shape()
 	return g.Apply(Operation{
 		Name:  "add",
-		Shape: a.Shape().Clone(),
+		Shape: a.Shape(),
 		Forward: Fused(func(d *Device, in []View, out []Target) {
 			d.kernels.Sum(out[0], in[0], in[1], shape)
 		}),
@@ -341,11 +221,11 @@ func (g *Graph) CrossEntropy(logits *Node, labels []int32, correct *int) *Node {
 			d.kernels.CrossEntropyForward(out[0], out[2], probabilities, in[0], labels, classes)
 		}),
 		Backward: Plain(func(d *Device, in, out []Memory) {
-			d.kernels.CrossEntropyBackward(out[0], in[0], in[2], labels, classes)
+			d.kernels.CrossEntropyBackward(out[0], in[1], in[0], labels, classes)
 		}),
 	}, logits)
 	count := make([]float32, 1)
-	g.Keep(loss.Op().(*op).saved[1], count)
+	g.keepSaved(saves(loss)[1], count)
 	g.finally = append(g.finally, func() { *correct = int(count[0]) })
 	return loss
 }

@@ -83,8 +83,15 @@ func (p *processor) NormStatistics(mean, variance, scale, shift, moments Memory,
 	kernel.NormStatistics(p.Workers, mean.Host(), variance.Host(), scale.Host(), shift.Host(), moments.Host(), n)
 }
 
-func (p *processor) NormGradient(scale, otherScale, shift Memory, dy, y View, n kernel.Norm) {
-	kernel.NormGradient(p.Workers, scale.Host(), otherScale.Host(), shift.Host(), viewOf(dy), viewOf(y), n)
+func (p *processor) NormGradients(dy View, n kernel.Norm, gradients ...gpu.NormGradient) {
+	all := make([]kernel.NormGradient, len(gradients))
+	for i, g := range gradients {
+		all[i] = kernel.NormGradient{
+			Y: viewOf(g.Y), Scale: g.Scale.Host(), OtherScale: g.OtherScale.Host(), Shift: g.Shift.Host(),
+			Gamma: g.Gamma.Host(), ByGamma: g.ByGamma.Host(), ByShift: g.ByShift.Host(),
+		}
+	}
+	kernel.NormGradients(p.Workers, viewOf(dy), n, all...)
 }
 
 func (p *processor) Scaled(v View, scale, shift, k Memory) View {

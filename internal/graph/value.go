@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"gorgonia.org/tensor"
+
 	"nat/internal/gpu"
 	"nat/internal/kernel"
 )
@@ -36,10 +38,10 @@ func (d *Device) drop(m *memory) {
 	}
 }
 
-// valueOf returns a node's value before the run: in the caller's memory if it is lent, or else nowhere.
-func valueOf(n *Node, lent bool) value {
-	v := value{n: 1, channels: 1, pixels: n.Shape().TotalSize(), home: -1, sum: -1, settled: -1, lent: lent}
-	if shape := n.Shape(); len(shape) == 4 {
+// valueOf returns a value of a shape before the run: in the caller's memory if it is lent, or else nowhere.
+func valueOf(shape tensor.Shape, lent bool) value {
+	v := value{n: 1, channels: 1, pixels: shape.TotalSize(), home: -1, sum: -1, settled: -1, lent: lent}
+	if len(shape) == 4 {
 		v.n, v.channels, v.pixels = shape[0], shape[1], size(shape[2:])
 	}
 	return v

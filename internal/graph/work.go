@@ -38,6 +38,9 @@ type Lazy struct {
 	Apart bool
 }
 
+// reads returns the inputs whose numbers the work for a step reads.
+func (l Lazy) reads(*step) []int { return l.Reads }
+
 func (k Kernel) run(m *Machine, s *step) {
 	in, out := m.memories(s)
 	if m.device.card == nil {
@@ -117,13 +120,16 @@ func (m *Machine) targetsOf(s *step) []Target {
 	return out
 }
 
-func (l Lazy) run(m *Machine, s *step) {
-	coefficientCount := l.Coefficients
+func (l Lazy) run(m *Machine, s *step) { l.give(m, s, l.prepare(m, s)) }
+
+// prepare makes the inputs what they must be, and takes memory for the coefficients, if there are any.
+func (l Lazy) prepare(m *Machine, s *step) *memory {
+	coefficients := l.Coefficients
 	for i, id := range s.in {
 		v := &m.values[id]
 		switch byImage := v.view.PerImage > 0; {
 		case byImage && slices.Contains(l.ByImage, i) && v.scaled():
-			coefficientCount = l.Coefficients * v.n
+			coefficients = l.Coefficients * v.n
 		case byImage:
 			m.settle(v)
 		case slices.Contains(l.Plain, i):
@@ -136,11 +142,18 @@ func (l Lazy) run(m *Machine, s *step) {
 	for _, i := range l.Single {
 		m.settleUnless(s.in[i], (*value).single)
 	}
+	if coefficients == 0 {
+		return nil
+	}
+	return m.device.take(coefficients)
+}
+
+// give makes the results, which lie in the memory of inputs and hold the coefficients.
+func (l Lazy) give(m *Machine, s *step, own *memory) {
 	in := m.views(s)
 	var coefficients Memory
 	var held []*memory
-	if coefficientCount > 0 {
-		own := m.device.take(coefficientCount)
+	if own != nil {
 		coefficients, held = own.data, append(held, own)
 	}
 	exclusive := l.Apart
@@ -163,7 +176,7 @@ func (l Lazy) run(m *Machine, s *step) {
 		v.view, v.exclusive = out[i], exclusive
 		v.hold(held)
 	}
-	if coefficientCount > 0 {
-		m.device.drop(held[0]) // the values hold it now
+	if own != nil {
+		m.device.drop(own) // the values hold it now
 	}
 }

@@ -117,7 +117,15 @@ func (f *fusedStep) passes() []timed {
 	n := Norm{N: f.images, C: f.count, Pixels: f.pixels, Eps: 1e-5}
 	scale, other, shift := make([]float32, f.count), make([]float32, f.count), make([]float32, f.count)
 	return []timed{
-		{"norm gradient", func() { NormGradient(f.w, scale, other, shift, f.plain(1), f.normalised(1), n) }},
+		{"norm gradient", func() {
+			NormGradients(f.w, f.plain(1), n, NormGradient{Y: f.normalised(1), Scale: scale, OtherScale: other, Shift: shift})
+		}},
+		{"norm gradients of two", func() {
+			g := NormGradient{Y: f.normalised(1), Scale: scale, OtherScale: other, Shift: shift}
+			other := g
+			other.Y = f.normalised(1)
+			NormGradients(f.w, f.plain(1), n, g, other)
+		}},
 		{"moments", func() { Moments(f.w, f.moments, f.normalised(1), n) }},
 		{"sum", func() { Sum(f.w, f.target(1, false), f.normalised(1), f.normalised(1), n) }},
 		{"materialise", func() { Materialise(f.w, f.target(1, true), f.gradient(), n) }},

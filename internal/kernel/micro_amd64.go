@@ -274,6 +274,11 @@ func describeAVX512(moments *float32, x *float32, rows int, n int, inverse float
 //go:noescape
 func gradientMomentsAVX512(sums *float32, dy *float32, x *float32, rows int, n int, centres *float32)
 
+// gradientMoments2AVX512 writes each row's Σ dy, Σ dy·(x − centre) and Σ dy·(z − otherCentre).
+//
+//go:noescape
+func gradientMoments2AVX512(sums *float32, dy *float32, x *float32, z *float32, rows int, n int, centres *float32, otherCentres *float32)
+
 // scaleRowsAVX512 computes y = x·scale + shift in every row.
 //
 //go:noescape
@@ -551,6 +556,11 @@ func describeAVX2(moments *float32, x *float32, rows int, n int, inverse float64
 //
 //go:noescape
 func gradientMomentsAVX2(sums *float32, dy *float32, x *float32, rows int, n int, centres *float32)
+
+// gradientMoments2AVX2 writes each row's Σ dy, Σ dy·(x − centre) and Σ dy·(z − otherCentre).
+//
+//go:noescape
+func gradientMoments2AVX2(sums *float32, dy *float32, x *float32, z *float32, rows int, n int, centres *float32, otherCentres *float32)
 
 // scaleRowsAVX2 computes y = x·scale + shift in every row.
 //

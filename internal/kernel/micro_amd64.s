@@ -12111,17 +12111,17 @@ off_end:
 	RET
 
 // func gradientMomentsAVX512(sums *float32, dy *float32, x *float32, rows int, n int, centres *float32)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
 TEXT ·gradientMomentsAVX512(SB), NOSPLIT, $0-48
 	MOVQ sums+0(FP), AX
 	MOVQ dy+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ centres+40(FP), BX
+	MOVQ x+16(FP), BX
+	MOVQ centres+40(FP), SI
 	MOVQ rows+24(FP), DI
 
 row:
 	MOVQ         n+32(FP), R8
-	VBROADCASTSS (BX), Z0
+	VBROADCASTSS (SI), Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
@@ -12130,44 +12130,54 @@ row:
 	VXORPS       Z6, Z6, Z6
 	VXORPS       Z7, Z7, Z7
 	VXORPS       Z8, Z8, Z8
-	XORQ         SI, SI
+	XORQ         DX, DX
 
 many:
 	CMPQ        R8, $0x40
 	JLT         one
-	VMOVUPS     (CX)(SI*4), Z9
-	VMOVUPS     (DX)(SI*4), Z10
+	PREFETCHT0  4096(CX)(DX*4)
+	VMOVUPS     (CX)(DX*4), Z9
 	VADDPS      Z9, Z1, Z1
+	PREFETCHT0  4096(BX)(DX*4)
+	VMOVUPS     (BX)(DX*4), Z10
 	VSUBPS      Z0, Z10, Z10
 	VFMADD231PS Z9, Z10, Z5
-	VMOVUPS     64(CX)(SI*4), Z9
-	VMOVUPS     64(DX)(SI*4), Z10
+	PREFETCHT0  4160(CX)(DX*4)
+	VMOVUPS     64(CX)(DX*4), Z9
 	VADDPS      Z9, Z2, Z2
+	PREFETCHT0  4160(BX)(DX*4)
+	VMOVUPS     64(BX)(DX*4), Z10
 	VSUBPS      Z0, Z10, Z10
 	VFMADD231PS Z9, Z10, Z6
-	VMOVUPS     128(CX)(SI*4), Z9
-	VMOVUPS     128(DX)(SI*4), Z10
+	PREFETCHT0  4224(CX)(DX*4)
+	VMOVUPS     128(CX)(DX*4), Z9
 	VADDPS      Z9, Z3, Z3
+	PREFETCHT0  4224(BX)(DX*4)
+	VMOVUPS     128(BX)(DX*4), Z10
 	VSUBPS      Z0, Z10, Z10
 	VFMADD231PS Z9, Z10, Z7
-	VMOVUPS     192(CX)(SI*4), Z9
-	VMOVUPS     192(DX)(SI*4), Z10
+	PREFETCHT0  4288(CX)(DX*4)
+	VMOVUPS     192(CX)(DX*4), Z9
 	VADDPS      Z9, Z4, Z4
+	PREFETCHT0  4288(BX)(DX*4)
+	VMOVUPS     192(BX)(DX*4), Z10
 	VSUBPS      Z0, Z10, Z10
 	VFMADD231PS Z9, Z10, Z8
-	ADDQ        $0x40, SI
+	ADDQ        $0x40, DX
 	SUBQ        $0x40, R8
 	JMP         many
 
 one:
 	CMPQ        R8, $0x10
 	JLT         rest
-	VMOVUPS     (CX)(SI*4), Z9
-	VMOVUPS     (DX)(SI*4), Z10
+	PREFETCHT0  4096(CX)(DX*4)
+	VMOVUPS     (CX)(DX*4), Z9
 	VADDPS      Z9, Z1, Z1
+	PREFETCHT0  4096(BX)(DX*4)
+	VMOVUPS     (BX)(DX*4), Z10
 	VSUBPS      Z0, Z10, Z10
 	VFMADD231PS Z9, Z10, Z5
-	ADDQ        $0x10, SI
+	ADDQ        $0x10, DX
 	SUBQ        $0x10, R8
 	JMP         one
 
@@ -12183,9 +12193,9 @@ rest:
 	MOVQ        $-1, R9
 	BZHIQ       R8, R9, R9
 	KMOVQ       R9, K1
-	VMOVUPS.Z   (CX)(SI*4), K1, Z9
-	VMOVUPS.Z   (DX)(SI*4), K1, Z10
+	VMOVUPS.Z   (CX)(DX*4), K1, Z9
 	VADDPS      Z9, Z2, Z2
+	VMOVUPS.Z   (BX)(DX*4), K1, Z10
 	VSUBPS      Z0, Z10, Z0
 	VFMADD231PS Z9, Z0, Z6
 
@@ -12205,31 +12215,214 @@ end:
 	VADDPD        X0, X1, X0
 	VUNPCKHPD     X0, X0, X1
 	VADDPD        X0, X1, X0
+	VCVTSD2SS     X0, X0, X0
+	VMOVSS        X0, (AX)
 	VADDPS        Z6, Z5, Z5
 	VADDPS        Z8, Z7, Z7
 	VADDPS        Z7, Z5, Z5
-	VXORPS        Z1, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z5, Y2
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z1, Z1
-	VCVTPS2PD     Y5, Z2
-	VADDPD        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y2
-	VEXTRACTF128  $0x01, Y2, X1
-	VADDPD        X1, X2, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDPD        X1, X2, X1
+	VXORPS        Z0, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z0, Z0
+	VCVTPS2PD     Y5, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDPD        X0, X1, X0
+	VCVTSD2SS     X0, X0, X0
+	VMOVSS        X0, 4(AX)
+	ADDQ          $0x08, AX
+	ADDQ          $0x04, SI
+	MOVQ          n+32(FP), DX
+	LEAQ          (BX)(DX*4), BX
+	LEAQ          (CX)(DX*4), CX
+	DECQ          DI
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func gradientMoments2AVX512(sums *float32, dy *float32, x *float32, z *float32, rows int, n int, centres *float32, otherCentres *float32)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2, CMOV, MMX+
+TEXT ·gradientMoments2AVX512(SB), NOSPLIT, $0-64
+	MOVQ sums+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), BX
+	MOVQ z+24(FP), SI
+	MOVQ centres+48(FP), DI
+	MOVQ otherCentres+56(FP), R8
+	MOVQ rows+32(FP), R9
+
+row:
+	MOVQ         n+40(FP), R10
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS (R8), Z1
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+	XORQ         DX, DX
+
+many:
+	CMPQ        R10, $0x40
+	JLT         one
+	PREFETCHT0  4096(CX)(DX*4)
+	VMOVUPS     (CX)(DX*4), Z14
+	VADDPS      Z14, Z2, Z2
+	PREFETCHT0  4096(BX)(DX*4)
+	VMOVUPS     (BX)(DX*4), Z15
+	VSUBPS      Z0, Z15, Z15
+	VFMADD231PS Z14, Z15, Z6
+	PREFETCHT0  4096(SI)(DX*4)
+	VMOVUPS     (SI)(DX*4), Z15
+	VSUBPS      Z1, Z15, Z15
+	VFMADD231PS Z14, Z15, Z10
+	PREFETCHT0  4160(CX)(DX*4)
+	VMOVUPS     64(CX)(DX*4), Z14
+	VADDPS      Z14, Z3, Z3
+	PREFETCHT0  4160(BX)(DX*4)
+	VMOVUPS     64(BX)(DX*4), Z15
+	VSUBPS      Z0, Z15, Z15
+	VFMADD231PS Z14, Z15, Z7
+	PREFETCHT0  4160(SI)(DX*4)
+	VMOVUPS     64(SI)(DX*4), Z15
+	VSUBPS      Z1, Z15, Z15
+	VFMADD231PS Z14, Z15, Z11
+	PREFETCHT0  4224(CX)(DX*4)
+	VMOVUPS     128(CX)(DX*4), Z14
+	VADDPS      Z14, Z4, Z4
+	PREFETCHT0  4224(BX)(DX*4)
+	VMOVUPS     128(BX)(DX*4), Z15
+	VSUBPS      Z0, Z15, Z15
+	VFMADD231PS Z14, Z15, Z8
+	PREFETCHT0  4224(SI)(DX*4)
+	VMOVUPS     128(SI)(DX*4), Z15
+	VSUBPS      Z1, Z15, Z15
+	VFMADD231PS Z14, Z15, Z12
+	PREFETCHT0  4288(CX)(DX*4)
+	VMOVUPS     192(CX)(DX*4), Z14
+	VADDPS      Z14, Z5, Z5
+	PREFETCHT0  4288(BX)(DX*4)
+	VMOVUPS     192(BX)(DX*4), Z15
+	VSUBPS      Z0, Z15, Z15
+	VFMADD231PS Z14, Z15, Z9
+	PREFETCHT0  4288(SI)(DX*4)
+	VMOVUPS     192(SI)(DX*4), Z15
+	VSUBPS      Z1, Z15, Z15
+	VFMADD231PS Z14, Z15, Z13
+	ADDQ        $0x40, DX
+	SUBQ        $0x40, R10
+	JMP         many
+
+one:
+	CMPQ        R10, $0x10
+	JLT         rest
+	PREFETCHT0  4096(CX)(DX*4)
+	VMOVUPS     (CX)(DX*4), Z14
+	VADDPS      Z14, Z2, Z2
+	PREFETCHT0  4096(BX)(DX*4)
+	VMOVUPS     (BX)(DX*4), Z15
+	VSUBPS      Z0, Z15, Z15
+	VFMADD231PS Z14, Z15, Z6
+	PREFETCHT0  4096(SI)(DX*4)
+	VMOVUPS     (SI)(DX*4), Z15
+	VSUBPS      Z1, Z15, Z15
+	VFMADD231PS Z14, Z15, Z10
+	ADDQ        $0x10, DX
+	SUBQ        $0x10, R10
+	JMP         one
+
+rest:
+	CMPQ        R10, $0x00
+	JLE         end
+	XORQ        R11, R11
+	MOVQ        $+16, R12
+	CMPQ        R10, R11
+	CMOVQLT     R11, R10
+	CMPQ        R10, R12
+	CMOVQGT     R12, R10
+	MOVQ        $-1, R11
+	BZHIQ       R10, R11, R11
+	KMOVQ       R11, K1
+	VMOVUPS.Z   (CX)(DX*4), K1, Z14
+	VADDPS      Z14, Z3, Z3
+	VMOVUPS.Z   (BX)(DX*4), K1, Z15
+	VSUBPS      Z0, Z15, Z0
+	VFMADD231PS Z14, Z0, Z7
+	VMOVUPS.Z   (SI)(DX*4), K1, Z0
+	VSUBPS      Z1, Z0, Z0
+	VFMADD231PS Z14, Z0, Z11
+
+end:
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z5, Z4, Z4
+	VADDPS        Z4, Z2, Z2
+	VXORPS        Z0, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z0, Z0
+	VCVTPS2PD     Y2, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDPD        X0, X1, X0
 	VCVTSD2SS     X0, X0, X0
 	VMOVSS        X0, (AX)
-	VCVTSD2SS     X1, X1, X1
-	VMOVSS        X1, 4(AX)
-	ADDQ          $0x08, AX
-	ADDQ          $0x04, BX
-	MOVQ          n+32(FP), SI
-	LEAQ          (CX)(SI*4), CX
-	LEAQ          (DX)(SI*4), DX
-	DECQ          DI
+	VADDPS        Z7, Z6, Z6
+	VADDPS        Z9, Z8, Z8
+	VADDPS        Z8, Z6, Z6
+	VXORPS        Z0, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z0, Z0
+	VCVTPS2PD     Y6, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDPD        X0, X1, X0
+	VCVTSD2SS     X0, X0, X0
+	VMOVSS        X0, 4(AX)
+	VADDPS        Z11, Z10, Z10
+	VADDPS        Z13, Z12, Z12
+	VADDPS        Z12, Z10, Z10
+	VXORPS        Z0, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z1, Z0, Z0
+	VCVTPS2PD     Y10, Z1
+	VADDPD        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDPD        X0, X1, X0
+	VCVTSD2SS     X0, X0, X0
+	VMOVSS        X0, 8(AX)
+	ADDQ          $0x0c, AX
+	ADDQ          $0x04, DI
+	ADDQ          $0x04, R8
+	MOVQ          n+40(FP), DX
+	LEAQ          (BX)(DX*4), BX
+	LEAQ          (SI)(DX*4), SI
+	LEAQ          (CX)(DX*4), CX
+	DECQ          R9
 	JNZ           row
 	VZEROUPPER
 	RET
@@ -19640,17 +19833,17 @@ off_end:
 	RET
 
 // func gradientMomentsAVX2(sums *float32, dy *float32, x *float32, rows int, n int, centres *float32)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·gradientMomentsAVX2(SB), NOSPLIT, $0-48
 	MOVQ sums+0(FP), AX
 	MOVQ dy+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ centres+40(FP), BX
+	MOVQ x+16(FP), BX
+	MOVQ centres+40(FP), SI
 	MOVQ rows+24(FP), DI
 
 row:
 	MOVQ         n+32(FP), R8
-	VBROADCASTSS (BX), Y0
+	VBROADCASTSS (SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
@@ -19659,44 +19852,50 @@ row:
 	VXORPS       Y6, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VXORPS       Y8, Y8, Y8
-	XORQ         SI, SI
+	XORQ         DX, DX
 
 many:
 	CMPQ        R8, $0x20
 	JLT         one
-	VMOVUPS     (CX)(SI*4), Y9
-	VMOVUPS     (DX)(SI*4), Y10
+	PREFETCHT0  4096(CX)(DX*4)
+	VMOVUPS     (CX)(DX*4), Y9
 	VADDPS      Y9, Y1, Y1
+	PREFETCHT0  4096(BX)(DX*4)
+	VMOVUPS     (BX)(DX*4), Y10
 	VSUBPS      Y0, Y10, Y10
 	VFMADD231PS Y9, Y10, Y5
-	VMOVUPS     32(CX)(SI*4), Y9
-	VMOVUPS     32(DX)(SI*4), Y10
+	VMOVUPS     32(CX)(DX*4), Y9
 	VADDPS      Y9, Y2, Y2
+	VMOVUPS     32(BX)(DX*4), Y10
 	VSUBPS      Y0, Y10, Y10
 	VFMADD231PS Y9, Y10, Y6
-	VMOVUPS     64(CX)(SI*4), Y9
-	VMOVUPS     64(DX)(SI*4), Y10
+	PREFETCHT0  4160(CX)(DX*4)
+	VMOVUPS     64(CX)(DX*4), Y9
 	VADDPS      Y9, Y3, Y3
+	PREFETCHT0  4160(BX)(DX*4)
+	VMOVUPS     64(BX)(DX*4), Y10
 	VSUBPS      Y0, Y10, Y10
 	VFMADD231PS Y9, Y10, Y7
-	VMOVUPS     96(CX)(SI*4), Y9
-	VMOVUPS     96(DX)(SI*4), Y10
+	VMOVUPS     96(CX)(DX*4), Y9
 	VADDPS      Y9, Y4, Y4
+	VMOVUPS     96(BX)(DX*4), Y10
 	VSUBPS      Y0, Y10, Y10
 	VFMADD231PS Y9, Y10, Y8
-	ADDQ        $0x20, SI
+	ADDQ        $0x20, DX
 	SUBQ        $0x20, R8
 	JMP         many
 
 one:
 	CMPQ        R8, $0x08
 	JLT         rest
-	VMOVUPS     (CX)(SI*4), Y9
-	VMOVUPS     (DX)(SI*4), Y10
+	PREFETCHT0  4096(CX)(DX*4)
+	VMOVUPS     (CX)(DX*4), Y9
 	VADDPS      Y9, Y1, Y1
+	PREFETCHT0  4096(BX)(DX*4)
+	VMOVUPS     (BX)(DX*4), Y10
 	VSUBPS      Y0, Y10, Y10
 	VFMADD231PS Y9, Y10, Y5
-	ADDQ        $0x08, SI
+	ADDQ        $0x08, DX
 	SUBQ        $0x08, R8
 	JMP         one
 
@@ -19713,10 +19912,10 @@ rest:
 	NEGQ        R8
 	LEAQ        32(R9)(R8*4), R9
 	VMOVDQU     (R9), Y9
-	VMASKMOVPS  (CX)(SI*4), Y9, Y9
-	VMOVDQU     (R9), Y10
-	VMASKMOVPS  (DX)(SI*4), Y10, Y10
+	VMASKMOVPS  (CX)(DX*4), Y9, Y9
 	VADDPS      Y9, Y2, Y2
+	VMOVDQU     (R9), Y10
+	VMASKMOVPS  (BX)(DX*4), Y10, Y10
 	VSUBPS      Y0, Y10, Y0
 	VFMADD231PS Y9, Y0, Y6
 
@@ -19734,29 +19933,191 @@ end:
 	VADDPD       X1, X0, X1
 	VUNPCKHPD    X1, X1, X0
 	VADDPD       X1, X0, X1
+	VCVTSD2SS    X1, X1, X1
+	VMOVSS       X1, (AX)
 	VADDPS       Y6, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y5
 	VXORPS       Y0, Y0, Y0
-	VEXTRACTF128 $0x01, Y5, X2
-	VCVTPS2PD    X2, Y2
-	VADDPD       Y2, Y0, Y0
-	VCVTPS2PD    X5, Y2
-	VADDPD       Y2, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X2
-	VUNPCKHPD    X2, X2, X0
-	VADDPD       X2, X0, X2
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y0, Y0
+	VCVTPS2PD    X5, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X1, X0, X1
+	VCVTSD2SS    X1, X1, X1
+	VMOVSS       X1, 4(AX)
+	ADDQ         $0x08, AX
+	ADDQ         $0x04, SI
+	MOVQ         n+32(FP), DX
+	LEAQ         (BX)(DX*4), BX
+	LEAQ         (CX)(DX*4), CX
+	DECQ         DI
+	JNZ          row
+	VZEROUPPER
+	RET
+
+// func gradientMoments2AVX2(sums *float32, dy *float32, x *float32, z *float32, rows int, n int, centres *float32, otherCentres *float32)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·gradientMoments2AVX2(SB), NOSPLIT, $0-64
+	MOVQ sums+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), BX
+	MOVQ z+24(FP), SI
+	MOVQ centres+48(FP), DI
+	MOVQ otherCentres+56(FP), R8
+	MOVQ rows+32(FP), R9
+
+row:
+	MOVQ         n+40(FP), R10
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS (R8), Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	XORQ         DX, DX
+
+many:
+	CMPQ        R10, $0x20
+	JLT         one
+	PREFETCHT0  4096(CX)(DX*4)
+	VMOVUPS     (CX)(DX*4), Y8
+	VADDPS      Y8, Y2, Y2
+	PREFETCHT0  4096(BX)(DX*4)
+	VMOVUPS     (BX)(DX*4), Y9
+	VSUBPS      Y0, Y9, Y9
+	VFMADD231PS Y8, Y9, Y4
+	PREFETCHT0  4096(SI)(DX*4)
+	VMOVUPS     (SI)(DX*4), Y9
+	VSUBPS      Y1, Y9, Y9
+	VFMADD231PS Y8, Y9, Y6
+	VMOVUPS     32(CX)(DX*4), Y8
+	VADDPS      Y8, Y3, Y3
+	VMOVUPS     32(BX)(DX*4), Y9
+	VSUBPS      Y0, Y9, Y9
+	VFMADD231PS Y8, Y9, Y5
+	VMOVUPS     32(SI)(DX*4), Y9
+	VSUBPS      Y1, Y9, Y9
+	VFMADD231PS Y8, Y9, Y7
+	PREFETCHT0  4160(CX)(DX*4)
+	VMOVUPS     64(CX)(DX*4), Y8
+	VADDPS      Y8, Y2, Y2
+	PREFETCHT0  4160(BX)(DX*4)
+	VMOVUPS     64(BX)(DX*4), Y9
+	VSUBPS      Y0, Y9, Y9
+	VFMADD231PS Y8, Y9, Y4
+	PREFETCHT0  4160(SI)(DX*4)
+	VMOVUPS     64(SI)(DX*4), Y9
+	VSUBPS      Y1, Y9, Y9
+	VFMADD231PS Y8, Y9, Y6
+	VMOVUPS     96(CX)(DX*4), Y8
+	VADDPS      Y8, Y3, Y3
+	VMOVUPS     96(BX)(DX*4), Y9
+	VSUBPS      Y0, Y9, Y9
+	VFMADD231PS Y8, Y9, Y5
+	VMOVUPS     96(SI)(DX*4), Y9
+	VSUBPS      Y1, Y9, Y9
+	VFMADD231PS Y8, Y9, Y7
+	ADDQ        $0x20, DX
+	SUBQ        $0x20, R10
+	JMP         many
+
+one:
+	CMPQ        R10, $0x08
+	JLT         rest
+	PREFETCHT0  4096(CX)(DX*4)
+	VMOVUPS     (CX)(DX*4), Y8
+	VADDPS      Y8, Y2, Y2
+	PREFETCHT0  4096(BX)(DX*4)
+	VMOVUPS     (BX)(DX*4), Y9
+	VSUBPS      Y0, Y9, Y9
+	VFMADD231PS Y8, Y9, Y4
+	PREFETCHT0  4096(SI)(DX*4)
+	VMOVUPS     (SI)(DX*4), Y9
+	VSUBPS      Y1, Y9, Y9
+	VFMADD231PS Y8, Y9, Y6
+	ADDQ        $0x08, DX
+	SUBQ        $0x08, R10
+	JMP         one
+
+rest:
+	CMPQ        R10, $0x00
+	JLE         end
+	XORQ        R11, R11
+	MOVQ        $+8, R12
+	CMPQ        R10, R11
+	CMOVQLT     R11, R10
+	CMPQ        R10, R12
+	CMOVQGT     R12, R10
+	LEAQ        signs<>+0(SB), R11
+	NEGQ        R10
+	LEAQ        32(R11)(R10*4), R11
+	VMOVDQU     (R11), Y8
+	VMASKMOVPS  (CX)(DX*4), Y8, Y8
+	VADDPS      Y8, Y3, Y3
+	VMOVDQU     (R11), Y9
+	VMASKMOVPS  (BX)(DX*4), Y9, Y9
+	VSUBPS      Y0, Y9, Y0
+	VFMADD231PS Y8, Y0, Y5
+	VMOVDQU     (R11), Y0
+	VMASKMOVPS  (SI)(DX*4), Y0, Y0
+	VSUBPS      Y1, Y0, Y0
+	VFMADD231PS Y8, Y0, Y7
+
+end:
+	VADDPS       Y3, Y2, Y2
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y0, Y0
+	VCVTPS2PD    X2, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X1, X0, X1
 	VCVTSD2SS    X1, X1, X1
 	VMOVSS       X1, (AX)
-	VCVTSD2SS    X2, X2, X2
-	VMOVSS       X2, 4(AX)
-	ADDQ         $0x08, AX
-	ADDQ         $0x04, BX
-	MOVQ         n+32(FP), SI
-	LEAQ         (CX)(SI*4), CX
-	LEAQ         (DX)(SI*4), DX
-	DECQ         DI
+	VADDPS       Y5, Y4, Y4
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y0, Y0
+	VCVTPS2PD    X4, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X1, X0, X1
+	VCVTSD2SS    X1, X1, X1
+	VMOVSS       X1, 4(AX)
+	VADDPS       Y7, Y6, Y6
+	VXORPS       Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y0, Y0
+	VCVTPS2PD    X6, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VUNPCKHPD    X1, X1, X0
+	VADDPD       X1, X0, X1
+	VCVTSD2SS    X1, X1, X1
+	VMOVSS       X1, 8(AX)
+	ADDQ         $0x0c, AX
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	MOVQ         n+40(FP), DX
+	LEAQ         (BX)(DX*4), BX
+	LEAQ         (SI)(DX*4), SI
+	LEAQ         (CX)(DX*4), CX
+	DECQ         R9
 	JNZ          row
 	VZEROUPPER
 	RET

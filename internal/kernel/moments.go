@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Moments computes the moments [N, C, 2] of x: of each channel of each image the mean and the sum of squared deviations from
 // it. Kernels that write a tensor can give them too, which saves reading it again.
@@ -79,57 +82,93 @@ func (n *Norm) merged(moments []float32, c int) (mean, variance float64) {
 	return mean, squares / float64(n.N*n.Pixels)
 }
 
-// NormGradient computes the gradient of a batch normalisation. y is the normalised tensor: the one before it, with the Scale
-// and Shift of NormStatistics. dy is the gradient by y, as it lies in memory or scaled. The gradient by the tensor before is
+// NormGradient is the gradient of a batch normalisation, which NormGradients computes. Y is the normalised tensor: the one before
+// it, with the Scale and Shift of NormStatistics. The gradient by the tensor before is
 //
-//	View{Data: dy.Data, Scale: scale, Other: y.Data, OtherScale: otherScale, Shift: shift}
+//	View{Data: dy.Data, Scale: Scale, Other: Y.Data, OtherScale: OtherScale, Shift: Shift}
 //
-// with the strides of dy and y: dx = s·(dy − mean(dy) − y·mean(dy·y)), s being y's Scale. All three are [C], or [N, C] where the
-// coefficients of dy are.
-func NormGradient(w *Workers, scale, otherScale, shift []float32, dy, y View, n Norm) {
+// with the strides of dy and Y: dx = s·(g − mean(g) − y·mean(g·y)), s being Y's Scale and g the gradient by y. That is dy, or
+// dy·Gamma where y is then scaled by Gamma and shifted, the gradients by which are Σ dy·y and Σ dy. All are [C], but that the
+// view's coefficients are [N, C] where those of dy are.
+type NormGradient struct {
+	Y                        View
+	Scale, OtherScale, Shift []float32 // to be computed
+	Gamma                    []float32 // nil if y isn't scaled
+	ByGamma, ByShift         []float32 // to be computed, or nil
+}
+
+// NormGradients computes gradients of normalisations, in the same place of a network each, which all get the gradient dy, as it
+// lies in memory or scaled. Of each two, dy is read once.
+func NormGradients(w *Workers, dy View, n Norm, gradients ...NormGradient) {
 	count := float64(n.N * n.Pixels)
-	n.gradientMoments(w, dy, y, func(c int, sumDy, sumDyY float64) {
-		s, b := float64(y.Scale[c]), float64(y.Shift[c])
-		other, constant := float32(-s*s*sumDyY/count), float32(-s*(sumDy+b*sumDyY)/count)
-		for i := c; i < len(scale); i += n.C {
-			scale[i] = float32(s * float64(of(dy.Scale, i, 1)))
-			otherScale[i], shift[i] = other, constant
-		}
-	})
+	for pair := range slices.Chunk(gradients, 2) {
+		ys := [2]View{pair[0].Y, pair[len(pair)-1].Y}
+		n.gradientMoments(w, dy, ys[:len(pair)], func(k, c int, sumDy, sumDyY float64) {
+			g := &pair[k]
+			if g.ByGamma != nil {
+				g.ByGamma[c] = float32(sumDyY)
+			}
+			if g.ByShift != nil {
+				g.ByShift[c] = float32(sumDy)
+			}
+			s, b, gamma := float64(g.Y.Scale[c]), float64(g.Y.Shift[c]), float64(of(g.Gamma, c, 1))
+			sumDy, sumDyY = gamma*sumDy, gamma*sumDyY
+			other, constant := float32(-s*s*sumDyY/count), float32(-s*(sumDy+b*sumDyY)/count)
+			for i := c; i < len(g.Scale); i += n.C {
+				g.Scale[i] = float32(s * gamma * float64(of(dy.Scale, i, 1)))
+				g.OtherScale[i], g.Shift[i] = other, constant
+			}
+		})
+	}
 }
 
 // ScaleShiftGradient computes the gradients of x·scale + shift by scale and shift, Σ dy·x and Σ dy, both [C]. dy is the
 // gradient by the result, as it lies in memory or scaled; x has no Other.
 func ScaleShiftGradient(w *Workers, dscale, dshift []float32, dy, x View, n Norm) {
-	n.gradientMoments(w, dy, x, func(c int, sumDy, sumDyX float64) {
+	n.gradientMoments(w, dy, []View{x}, func(_, c int, sumDy, sumDyX float64) {
 		dscale[c], dshift[c] = float32(sumDyX), float32(sumDy)
 	})
 }
 
-// gradientMoments calls do with Σ dy and Σ dy·x of every channel. Images are gone through one after the other, as they lie in
-// memory. What is summed up are products with x less its mean, if x is normalised, since sums of both signs lose fewer
-// bits.
-func (n *Norm) gradientMoments(w *Workers, dy, x View, do func(c int, sumDy, sumDyX float64)) {
-	partial := w.Floats(slotPartial, (2*n.N+1)*n.C)
-	centres, sums := partial[:n.C], partial[n.C:]
-	for c := range centres {
-		centres[c] = 0
-		if scale := of(x.Scale, c, 1); scale != 0 {
-			centres[c] = -of(x.Shift, c, 0) / scale
+// gradientMoments calls do with Σ dy and Σ dy·x of every channel and tensor number k, of one or two. Images are gone through
+// one after the other, as they lie in memory. What is summed up are products with x less its mean, if x is normalised,
+// since sums of both signs lose fewer bits.
+func (n *Norm) gradientMoments(w *Workers, dy View, xs []View, do func(k, c int, sumDy, sumDyX float64)) {
+	each := 1 + len(xs) // sums of a channel of an image
+	memory := w.Floats(slotPartial, (each*n.N+len(xs))*n.C)
+	sums := memory[len(xs)*n.C:]
+	var centres [2][]float32
+	for k, x := range xs {
+		centres[k] = memory[k*n.C:][:n.C]
+		for c := range n.C {
+			centres[k][c] = 0
+			if scale := of(x.Scale, c, 1); scale != 0 {
+				centres[k][c] = -of(x.Shift, c, 0) / scale
+			}
 		}
 	}
 	n.eachGroup(w, func(_ *Scratch, i, from, to int) {
-		w.set.gradientMoments(sums[(i*n.C+from)*2:], dy.Data[i*dy.Stride:][from*n.Pixels:to*n.Pixels], x.Data[i*x.Stride+from*n.Pixels:], n.Pixels, centres[from:])
+		at := from * n.Pixels
+		out, g := sums[(i*n.C+from)*each:], dy.Data[i*dy.Stride:][at:to*n.Pixels]
+		x := xs[0].Data[i*xs[0].Stride+at:]
+		if len(xs) == 1 {
+			w.set.gradientMoments(out, g, x, n.Pixels, centres[0][from:])
+		} else {
+			w.set.gradientMoments2(out, g, x, xs[1].Data[i*xs[1].Stride+at:], n.Pixels, centres[0][from:], centres[1][from:])
+		}
 	})
 	eachChannels(w, n.C, func(c int) {
-		var sumDy, sumDyX float64
+		var total [3]float64
 		for i := range n.N {
 			factor := float64(of(dy.Scale, i*dy.PerImage+c, 1))
-			sumDy += factor * float64(sums[(i*n.C+c)*2])
-			sumDyX += factor * float64(sums[(i*n.C+c)*2+1])
+			for k, v := range sums[(i*n.C+c)*each:][:each] {
+				total[k] += factor * float64(v)
+			}
 		}
-		scale, shift := float64(of(x.Scale, c, 1)), float64(of(x.Shift, c, 0))
-		do(c, sumDy, scale*sumDyX+(shift+scale*float64(centres[c]))*sumDy)
+		for k, x := range xs {
+			scale, shift := float64(of(x.Scale, c, 1)), float64(of(x.Shift, c, 0))
+			do(k, c, total[0], scale*total[1+k]+(shift+scale*float64(centres[k][c]))*total[0])
+		}
 	})
 }
 

@@ -45,43 +45,78 @@ func TestStatisticsBearAMeanFarFromZero(t *testing.T) {
 	forNorms(t, 1000, func(t *testing.T, n Norm, x, _ []float32) { testStatistics(t, n, x, 1e-5, 1e-4) })
 }
 
-func TestNormGradientEqualsTheDefinition(t *testing.T) {
+// Three normalisations get the same gradient, so that there are two of which it is read once, and one alone; the second one's
+// result is scaled, and lies in a larger tensor.
+func TestNormGradientsEqualTheDefinition(t *testing.T) {
 	for _, centre := range []float32{0, 10} {
 		forNorms(t, centre, func(t *testing.T, n Norm, x, dy []float32) {
 			if n.N*n.Pixels == 1 {
-				return // the gradient is 0, and what is left is rounding
+				return // the gradients are 0, and what is left is rounding
 			}
-			gradient := Plain(dy, n.C, n.Pixels)
+			r := rand.New(rand.NewPCG(3, 4))
+			z, gamma := normal(r, len(x)), normal(r, n.C)
+			from := View{Scale: normal(r, n.C)}
+			from.Data, from.Stride = apart(dy, n)
+			dy = valuesOf(from, n.N, n.channels())
 			if n.N > 1 {
-				gradient, dy = byImage(rand.New(rand.NewPCG(5, 6)), gradient, n.N, n.channels())
+				from, dy = byImage(r, from, n.N, n.channels())
 			}
 			got := forThreads(t, func(w *Workers) [][]float32 {
-				y, _, _ := normalised(t, w, x, n)
-				size := max(n.C, len(gradient.Scale))
-				scale, other, shift := output(t, size), output(t, size), output(t, size)
-				NormGradient(w, scale, other, shift, gradient, y, n)
-				dx := gradient
-				dx.Scale, dx.Other, dx.OtherStride, dx.OtherScale, dx.Shift = scale, x, dx.Stride, other, shift
-				return [][]float32{valuesOf(dx, n.N, n.channels())}
+				var gradients []NormGradient
+				for k, of := range [][]float32{x, z, x} {
+					y, _, _ := normalised(t, w, of, n)
+					size := len(from.Scale)
+					g := NormGradient{Y: y, Scale: output(t, size), OtherScale: output(t, size), Shift: output(t, size)}
+					if k == 1 {
+						g.Y.Data, g.Y.Stride = apart(of, n)
+						g.Gamma, g.ByGamma, g.ByShift = gamma, output(t, n.C), output(t, n.C)
+					}
+					gradients = append(gradients, g)
+				}
+				NormGradients(w, from, n, gradients...)
+				results := [][]float32{gradients[1].ByGamma, gradients[1].ByShift}
+				for _, g := range gradients {
+					dx := from
+					dx.Scale, dx.Other, dx.OtherStride, dx.OtherScale, dx.Shift = g.Scale, g.Y.Data, g.Y.Stride, g.OtherScale, g.Shift
+					results = append(results, valuesOf(dx, n.N, n.channels()))
+				}
+				return results
 			})
-			want, of := make([]float64, len(x)), normOf(n, x)
-			for c := range n.C {
-				var meanG, meanGY float64
-				eachElement(n, func(i, at, _ int) {
-					if at == c {
-						meanG += float64(dy[i]) / float64(n.N*n.Pixels)
-						meanGY += float64(dy[i]) * of.y[i] / float64(n.N*n.Pixels)
-					}
-				})
-				eachElement(n, func(i, at, _ int) {
-					if at == c {
-						want[i] = of.invStd[c] * (float64(dy[i]) - meanG - of.y[i]*meanGY)
-					}
-				})
+			g := double(dy)
+			ofX, _, _ := normGradientOf(n, x, g, nil)
+			ofZ, byGamma, byShift := normGradientOf(n, z, g, gamma)
+			for i, want := range [][]float64{byGamma, byShift, ofX, ofZ, ofX} {
+				near(t, [...]string{"by gamma", "by shift", "first", "second", "third"}[i], got[i], want, 1e-5)
 			}
-			near(t, "dx", got[0], want, 1e-5)
 		})
 	}
+}
+
+// apart returns x with a gap after each image.
+func apart(x []float32, n Norm) (data []float32, stride int) {
+	size := n.C * n.Pixels
+	stride = size + 3
+	data = make([]float32, n.N*stride)
+	for i := range n.N {
+		copy(data[i*stride:], x[i*size:][:size])
+	}
+	return data, stride
+}
+
+// normGradientOf returns by the definition the gradients of normalised x, scaled by gamma if there is one, and shifted, by x,
+// gamma and shift, of the gradient g by the result.
+func normGradientOf(n Norm, x []float32, g []float64, gamma []float32) (dx, byGamma, byShift []float64) {
+	want, count := normOf(n, x), float64(n.N*n.Pixels)
+	factor := func(c int) float64 { return float64(of(gamma, c, 1)) }
+	dx, byGamma, byShift = make([]float64, len(x)), make([]float64, n.C), make([]float64, n.C)
+	eachElement(n, func(i, c, _ int) {
+		byGamma[c] += g[i] * want.y[i]
+		byShift[c] += g[i]
+	})
+	eachElement(n, func(i, c, _ int) {
+		dx[i] = want.invStd[c] * factor(c) * (g[i] - byShift[c]/count - want.y[i]*byGamma[c]/count)
+	})
+	return dx, byGamma, byShift
 }
 
 // normOf returns what the definition makes of x.

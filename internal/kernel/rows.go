@@ -7,6 +7,8 @@ type rowPasses struct {
 	describe func(moments, x []float32, n int)
 	// gradientMoments writes each row's Σ g and Σ g·(x − centre).
 	gradientMoments func(sums, g, x []float32, n int, centres []float32)
+	// gradientMoments2 writes each row's Σ g, Σ g·(x − centre) and Σ g·(z − otherCentre).
+	gradientMoments2 func(sums, g, x, z []float32, n int, centres, otherCentres []float32)
 	// scaleRows computes y = x·scale + shift, combineRows y = x·scale + z·other + shift.
 	scaleRows, scaleRowsRectify     func(y, x []float32, n int, scale, shift []float32)
 	combineRows, combineRowsRectify func(y, x, z []float32, n int, scale, other, shift []float32)
@@ -23,6 +25,14 @@ var portableRowPasses = rowPasses{
 		for i := 0; i*n < len(g); i++ {
 			sum, product := moments(g[i*n:][:n], x[i*n:][:n], centres[i])
 			sums[2*i], sums[2*i+1] = float32(sum), float32(product)
+		}
+	},
+	gradientMoments2: func(sums, g, x, z []float32, n int, centres, otherCentres []float32) {
+		for i := 0; i*n < len(g); i++ {
+			row := g[i*n:][:n]
+			sum, product := moments(row, x[i*n:][:n], centres[i])
+			_, otherProduct := moments(row, z[i*n:][:n], otherCentres[i])
+			sums[3*i], sums[3*i+1], sums[3*i+2] = float32(sum), float32(product), float32(otherProduct)
 		}
 	},
 	scaleRows:          scaleEachRow(scaleAndShift),

@@ -16,6 +16,14 @@ func gradientRows(
 	}
 }
 
+func gradientRows2(
+	do func(sums, g, x, z *float32, rows, n int, centres, otherCentres *float32),
+) func(sums, g, x, z []float32, n int, centres, otherCentres []float32) {
+	return func(sums, g, x, z []float32, n int, centres, otherCentres []float32) {
+		do(&sums[0], &g[0], &x[0], &z[0], len(g)/n, n, &centres[0], &otherCentres[0])
+	}
+}
+
 func scaledRows(
 	do func(y, x *float32, rows, n int, scale, shift *float32),
 ) func(y, x []float32, n int, scale, shift []float32) {

@@ -22,7 +22,8 @@ func assembly() (found []set) {
 			},
 			rowPasses: rowPasses{
 				describe: describeRows(describeAVX512), gradientMoments: gradientRows(gradientMomentsAVX512),
-				scaleRows: scaledRows(scaleRowsAVX512), scaleRowsRectify: scaledRows(scaleRowsRectifyAVX512),
+				gradientMoments2: gradientRows2(gradientMoments2AVX512),
+				scaleRows:        scaledRows(scaleRowsAVX512), scaleRowsRectify: scaledRows(scaleRowsRectifyAVX512),
 				combineRows: combinedRows(combineRowsAVX512), combineRowsRectify: combinedRows(combineRowsRectifyAVX512),
 			},
 			copies: copies{
@@ -69,7 +70,8 @@ func assembly() (found []set) {
 			},
 			rowPasses: rowPasses{
 				describe: describeRows(describeAVX2), gradientMoments: gradientRows(gradientMomentsAVX2),
-				scaleRows: scaledRows(scaleRowsAVX2), scaleRowsRectify: scaledRows(scaleRowsRectifyAVX2),
+				gradientMoments2: gradientRows2(gradientMoments2AVX2),
+				scaleRows:        scaledRows(scaleRowsAVX2), scaleRowsRectify: scaledRows(scaleRowsRectifyAVX2),
 				combineRows: combinedRows(combineRowsAVX2), combineRowsRectify: combinedRows(combineRowsRectifyAVX2),
 			},
 			copies: copies{

@@ -54,16 +54,19 @@ func TestKernelsAllocateNothingThatGrows(t *testing.T) {
 	labels := make([]int32, 40)
 	w := workers(t, 2)
 	for name, run := range map[string]func(){
-		"ConvForward":         func() { ConvForward(w, small, m, large, k, c) },
-		"ConvBackward":        func() { ConvBackward(w, whole, dk, Plain(y, 6, 25), large, k, c) },
-		"SeparableForward":    func() { SeparableForward(w, small, m, large, k[:54], k[:36], d, q) },
-		"SeparableBackward":   func() { SeparableBackward(w, whole, dk[:54], dk[54:90], Plain(y, 6, 25), large, k[:54], k[:36], d, q) },
-		"PoolForward":         func() { PoolForward(w, small, m, large, p) },
-		"PoolBackward":        func() { PoolBackward(w, whole, Plain(y, 6, 25), large, p) },
-		"Sum":                 func() { Sum(w, whole, large, large, n) },
-		"Moments":             func() { Moments(w, m, large, n) },
-		"NormStatistics":      func() { NormStatistics(w, nil, nil, a, b, m, n) },
-		"NormGradient":        func() { NormGradient(w, a, b, s, Plain(x, 6, 81), large, n) },
+		"ConvForward":       func() { ConvForward(w, small, m, large, k, c) },
+		"ConvBackward":      func() { ConvBackward(w, whole, dk, Plain(y, 6, 25), large, k, c) },
+		"SeparableForward":  func() { SeparableForward(w, small, m, large, k[:54], k[:36], d, q) },
+		"SeparableBackward": func() { SeparableBackward(w, whole, dk[:54], dk[54:90], Plain(y, 6, 25), large, k[:54], k[:36], d, q) },
+		"PoolForward":       func() { PoolForward(w, small, m, large, p) },
+		"PoolBackward":      func() { PoolBackward(w, whole, Plain(y, 6, 25), large, p) },
+		"Sum":               func() { Sum(w, whole, large, large, n) },
+		"Moments":           func() { Moments(w, m, large, n) },
+		"NormStatistics":    func() { NormStatistics(w, nil, nil, a, b, m, n) },
+		"NormGradients": func() {
+			g := NormGradient{Y: large, Scale: a, OtherScale: b, Shift: s}
+			NormGradients(w, Plain(x, 6, 81), n, g, g, g)
+		},
 		"MatMulForward":       func() { MatMulForward(w, y, x, k, a, MatMul{M: 40, K: 9, N: 6}) },
 		"CrossEntropyForward": func() { CrossEntropyForward(w, a, y, x, labels, 25) },
 	} {

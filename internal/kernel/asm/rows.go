@@ -10,7 +10,8 @@ import (
 // its own. Small channels would spend their time on calls otherwise.
 func (t target) rowPasses() {
 	t.describe()
-	t.gradientMoments()
+	t.gradientMoments(1)
+	t.gradientMoments(2)
 	for _, p := range []struct {
 		name, doc string
 		second    bool // tensor
@@ -95,11 +96,13 @@ func (t target) scaledRows(name, doc string, second, rectify bool) {
 // clearSums returns sums: vectors of single precision, one for each of unroll vectors under way.
 func (t target) clearSums() []vector { return t.several(unroll, func(int) vector { return t.zero() }) }
 
-// across adds up sums, in the end in double precision. They are lost.
+// across adds up two or four sums, in the end in double precision. They are lost.
 func (t target) across(sums []vector) reg.VecVirtual {
 	VADDPS(sums[1], sums[0], sums[0])
-	VADDPS(sums[3], sums[2], sums[2])
-	VADDPS(sums[2], sums[0], sums[0])
+	if len(sums) == 4 {
+		VADDPS(sums[3], sums[2], sums[2])
+		VADDPS(sums[2], sums[0], sums[0])
+	}
 	doubles := t.zero()
 	t.addDoubles(sums[0], doubles)
 	return t.acrossDoubles(doubles)
@@ -163,31 +166,69 @@ func (t target) describe() {
 	})
 }
 
-// gradientMoments writes the kernel of sums over a gradient.
-func (t target) gradientMoments() {
-	t.begin("gradientMoments", "writes each row's Σ dy and Σ dy·(x − centre)", "func(sums, dy, x *float32, rows, n int, centres *float32)")
-	out, g, x, centres, at := Load(Param("sums"), GP64()), Load(Param("dy"), GP64()), Load(Param("x"), GP64()), Load(Param("centres"), GP64()), GP64()
+// sumsAhead is how many bytes ahead sums over a gradient fetch from memory: a page, since the processor's own fetching ends with one.
+const sumsAhead = 4096
+
+// gradientMoments writes the kernel of sums over a gradient, with one tensor or with two, for the gradient is read once then.
+func (t target) gradientMoments(tensors int) {
+	if tensors == 1 {
+		t.begin("gradientMoments", "writes each row's Σ dy and Σ dy·(x − centre)",
+			"func(sums, dy, x *float32, rows, n int, centres *float32)")
+	} else {
+		t.begin("gradientMoments2", "writes each row's Σ dy, Σ dy·(x − centre) and Σ dy·(z − otherCentre)",
+			"func(sums, dy, x, z *float32, rows, n int, centres, otherCentres *float32)")
+	}
+	load := func(names ...string) (list []reg.Register) {
+		for _, name := range names[:tensors] {
+			list = append(list, Load(Param(name), GP64()))
+		}
+		return list
+	}
+	out, g, at := Load(Param("sums"), GP64()), Load(Param("dy"), GP64()), GP64()
+	xs, centres := load("x", "z"), load("centres", "otherCentres")
+	apart := unroll // sums of a kind under way, as many as registers hold
+	if tensors == 2 && t.bytes < 64 {
+		apart = 2
+	}
 	t.eachRow(func(n reg.GPVirtual) {
-		centre := t.vector()
-		VBROADCASTSS(Mem{Base: centres}, centre)
-		sums, products := t.clearSums(), t.clearSums()
+		clear := func() []vector { return t.several(apart, func(int) vector { return t.zero() }) }
+		off := t.several(tensors, func(i int) vector {
+			v := t.vector()
+			VBROADCASTSS(Mem{Base: centres[i]}, v)
+			return v
+		})
+		sums := [][]vector{clear()}
+		for range tensors {
+			sums = append(sums, clear())
+		}
 		XORQ(at, at)
 		i := 0
 		t.vectors("", n, at, func(disp int, l *lanes) { // beyond the lanes g is 0
-			a, b := t.vector(), t.vector()
-			t.load(Mem{Base: g, Index: at, Scale: 4, Disp: disp}, l, a)
-			t.load(Mem{Base: x, Index: at, Scale: 4, Disp: disp}, l, b)
-			VADDPS(a, sums[i%unroll], sums[i%unroll])
-			VFMADD231PS(a, t.subtract(b, centre), products[i%unroll])
+			in := func(base reg.Register) vector {
+				v := t.vector()
+				if l == nil && (t.bytes == 64 || disp%64 == 0) {
+					PREFETCHT0(Mem{Base: base, Index: at, Scale: 4, Disp: disp + sumsAhead})
+				}
+				t.load(Mem{Base: base, Index: at, Scale: 4, Disp: disp}, l, v)
+				return v
+			}
+			a := in(g)
+			VADDPS(a, sums[0][i%apart], sums[0][i%apart])
+			for k, x := range xs {
+				VFMADD231PS(a, t.subtract(in(x), off[k]), sums[1+k][i%apart])
+			}
 			i++
 		})
-		for i, v := range []reg.VecVirtual{t.across(sums), t.across(products)} {
+		for k := range sums {
+			v := t.across(sums[k])
 			VCVTSD2SS(v, v, v)
-			VMOVSS(v, Mem{Base: out, Disp: 4 * i})
+			VMOVSS(v, Mem{Base: out, Disp: 4 * k})
 		}
 	}, func() {
-		ADDQ(Imm(8), out)
-		ADDQ(Imm(4), centres)
-		next(g, x)
+		ADDQ(Imm(uint64(4*(1+tensors))), out)
+		for _, c := range centres {
+			ADDQ(Imm(4), c)
+		}
+		next(append(xs, g)...)
 	})
 }
