@@ -4,14 +4,10 @@
 package bench
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"nat/bench"
@@ -47,28 +43,6 @@ type Report struct {
 	DeviceMemory    int           // bytes of a card that were in use at once
 }
 
-// Operation is what one kind of operation took in a step. Several networks share what they have in common, so there may be
-// fewer calls than the architectures have operations.
-type Operation struct {
-	Phase     string // "w" or "theta"
-	Name      string // those of gradients end in -gradient
-	Shape     string // of what is computed
-	Algorithm string // of a convolution on the processor
-	Calls     float64
-	Time      time.Duration
-	FLOPs     float64 // additions and multiplications of convolutions, in direct form, and of matrix products
-	Bytes     float64 // of the tensors read and written, each counted once
-}
-
-// Limit returns the time that the operation would take if it did nothing but compute at the machine's peak, or move its
-// tensors from and to memory, whichever takes longer; 0 where the limits aren't known.
-func (o Operation) Limit(l Limits) time.Duration {
-	if l == (Limits{}) {
-		return 0
-	}
-	return time.Duration(max(o.FLOPs/l.FLOPs, o.Bytes/l.Bytes) * float64(time.Second))
-}
-
 // seed is that of weights and images. Times depend on neither.
 const seed = 1
 
@@ -79,17 +53,7 @@ type benchmark struct {
 	device     *graph.Device
 	solver     graph.SGD
 	batch      dataset.Batch
-	phase      string // under way
-	operations map[kind]*total
-}
-
-// kind is what operations are told apart by.
-type kind struct{ phase, name, shape, algorithm string }
-
-type total struct {
-	calls        int
-	time         time.Duration
-	flops, bytes int
+	operations ledger
 }
 
 // Run measures. Progress, if not nil, is told how many of the steps are done. Every architecture is run the same number
@@ -110,7 +74,7 @@ func Run(ctx context.Context, s Settings, progress func(done, total int)) (Repor
 	if _, _, err := b.run(entries[0]); err != nil {
 		return Report{}, err
 	}
-	clear(b.operations)
+	b.operations.clear()
 	r := Report{Kernels: b.device.Kernels(), Device: b.device.Name()}
 	if s.Card == "" {
 		r.Limits = limits(b.device.Workers())
@@ -130,7 +94,7 @@ func Run(ctx context.Context, s Settings, progress func(done, total int)) (Repor
 		}
 	}
 	r.Weights, r.Policy = r.Weights/time.Duration(steps), r.Policy/time.Duration(steps)
-	r.Operations = b.slowest(steps)
+	r.Operations = b.operations.slowest(steps)
 	if s.Card == "" {
 		r.Limits = r.Limits.or(limits(b.device.Workers()))
 	}
@@ -162,7 +126,7 @@ func newBenchmark(s Settings) (*benchmark, error) {
 		return nil, err
 	}
 	b := &benchmark{
-		settings: s, supernet: net, device: device, operations: map[kind]*total{},
+		settings: s, supernet: net, device: device, operations: newLedger(),
 		solver: graph.SGD{Rate: 0.01, Momentum: 0.9, Decay: 3e-4},
 		batch:  noise(s.Batch, config.Classes, config.ImageSize),
 	}
@@ -174,7 +138,7 @@ func newBenchmark(s Settings) (*benchmark, error) {
 		return nil, err
 	}
 	if s.Operations {
-		b.device.Observe = b.observe
+		b.device.Observe = b.operations.observe
 	}
 	return b, nil
 }
@@ -215,7 +179,7 @@ func noise(n, classes, size int) dataset.Batch {
 // run makes one step of each kind and returns the times.
 func (b *benchmark) run(e entry) (w, theta time.Duration, err error) {
 	start := time.Now()
-	b.phase = "w"
+	b.operations.phase = "w"
 	if err := b.stepWeights(e.weights); err != nil {
 		return 0, 0, err
 	}
@@ -224,7 +188,7 @@ func (b *benchmark) run(e entry) (w, theta time.Duration, err error) {
 	}
 	w = time.Since(start)
 	start = time.Now()
-	b.phase = "theta"
+	b.operations.phase = "theta"
 	if _, err := b.supernet.EvaluateAll(b.device, b.batch, e.policy...); err != nil {
 		return 0, 0, err
 	}
@@ -244,47 +208,10 @@ func (b *benchmark) stepWeights(g genotype.Genotype) error {
 		if err := b.device.Wait(); err != nil {
 			return err
 		}
-		b.observe(graph.Observation{Operation: "solver", Took: time.Since(start)})
+		b.operations.observe(graph.Observation{Operation: "solver", Took: time.Since(start)})
 	}
 	_, err = wait()
 	return err
-}
-
-func (b *benchmark) observe(o graph.Observation) {
-	key := kind{b.phase, o.Operation, shapeText(o.Shape), o.Algorithm}
-	t := b.operations[key]
-	if t == nil {
-		t = &total{}
-		b.operations[key] = t
-	}
-	t.calls++
-	t.time += o.Took
-	t.flops += o.FLOPs
-	t.bytes += o.Bytes
-}
-
-func shapeText(shape []int) string {
-	sizes := make([]string, len(shape))
-	for i, n := range shape {
-		sizes[i] = strconv.Itoa(n)
-	}
-	return strings.Join(sizes, "×")
-}
-
-// slowest returns the operations by the time that they took in a step.
-func (b *benchmark) slowest(steps int) []Operation {
-	var all []Operation
-	mean := func(sum int) float64 { return float64(sum) / float64(steps) }
-	for k, t := range b.operations {
-		all = append(all, Operation{
-			k.phase, k.name, k.shape, k.algorithm, mean(t.calls), t.time / time.Duration(steps), mean(t.flops), mean(t.bytes),
-		})
-	}
-	slices.SortFunc(all, func(a, b Operation) int {
-		return cmp.Or(cmp.Compare(b.Phase, a.Phase), cmp.Compare(b.Time, a.Time), cmp.Compare(a.Name, b.Name),
-			cmp.Compare(a.Shape, b.Shape), cmp.Compare(a.Algorithm, b.Algorithm))
-	})
-	return all
 }
 
 // entry is what is run once.

@@ -103,11 +103,20 @@ func TestRefusals(t *testing.T) {
 
 // TestRunNetwork times a small network: progress tells of every step, and a finished context of the end.
 func TestRunNetwork(t *testing.T) {
-	s := Settings{Channels: 2, Layers: 3, Batch: 3, Repeat: 2, Threads: 2}
+	s := Settings{Channels: 2, Layers: 3, Batch: 3, Repeat: 2, Threads: 2, Operations: true}
 	var told []int
 	r, err := RunNetwork(t.Context(), s, func(done, total int) { told = append(told, done, total) })
 	if err != nil || r.Step <= 0 || r.Parameters < 400_000 || r.Device == "" { // most are the auxiliary head's
 		t.Errorf("report %+v, error %v", r, err)
+	}
+	var sum time.Duration
+	found := map[string]bool{}
+	for _, o := range r.Operations {
+		sum += o.Time
+		found[o.Name] = true
+	}
+	if sum <= 0 || sum > r.Step || !found["separable-3x3-gradient"] || !found["scale-shift-gradient"] || r.Limits == (Limits{}) {
+		t.Errorf("operations take %v of steps of %v: %v", sum, r.Step, r.Operations)
 	}
 	if !slices.Equal(told, []int{1, 3, 2, 3, 3, 3}) {
 		t.Errorf("progress %v", told)

@@ -15,8 +15,10 @@ import (
 // NetworkReport is what was measured of training a network from scratch.
 type NetworkReport struct {
 	Step       time.Duration // the mean of a step: forward, backward, clipping, update
+	Operations []Operation   // the slowest first
 	Parameters int
 	Device     string // what computed
+	Limits     Limits // of the processor, if it computed
 }
 
 // RunNetwork measures steps of training DARTS from scratch, with the published settings for CIFAR-10 amid the training, when
@@ -49,6 +51,14 @@ func RunNetwork(ctx context.Context, s Settings, progress func(done, total int))
 	if device.CanHold() {
 		batch = onCard(batch)
 	}
+	operations := newLedger()
+	operations.phase = "network"
+	if s.Operations {
+		device.Observe = operations.observe
+		if s.Card == "" {
+			r.Limits = limits(device.Workers())
+		}
+	}
 	solver := graph.SGD{Rate: o.Rate, Momentum: o.Momentum, Decay: o.Decay}
 	for done := range s.Repeat + 1 {
 		if err := ctx.Err(); err != nil {
@@ -70,10 +80,13 @@ func RunNetwork(ctx context.Context, s Settings, progress func(done, total int))
 		}
 		if done > 0 {
 			r.Step += time.Since(start) / time.Duration(s.Repeat)
+		} else {
+			operations.clear()
 		}
 		if progress != nil {
 			progress(done+1, s.Repeat+1)
 		}
 	}
+	r.Operations = operations.slowest(s.Repeat)
 	return r, nil
 }

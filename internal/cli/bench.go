@@ -93,16 +93,17 @@ for warming up. bench/ in the source has the same for PyTorch. Measure on a quie
 
 // networkBenchResult is the JSON of nat bench --network.
 type networkBenchResult struct {
-	Rate       float64      `json:"images_per_s"`
-	Step       float64      `json:"step_s"`
-	Machine    runs.Machine `json:"machine"`
-	Threads    int          `json:"threads"`
-	Batch      int          `json:"batch"`
-	Channels   int          `json:"channels"`
-	Layers     int          `json:"layers"`
-	Repeat     int          `json:"repeat"`
-	Device     string       `json:"device"`
-	Parameters int          `json:"parameters"`
+	Rate       float64          `json:"images_per_s"`
+	Step       float64          `json:"step_s"`
+	Machine    runs.Machine     `json:"machine"`
+	Threads    int              `json:"threads"`
+	Batch      int              `json:"batch"`
+	Channels   int              `json:"channels"`
+	Layers     int              `json:"layers"`
+	Repeat     int              `json:"repeat"`
+	Device     string           `json:"device"`
+	Parameters int              `json:"parameters"`
+	Operations []benchOperation `json:"operations,omitempty"`
 }
 
 // benchNetwork times training from scratch, at the published size where no other is given.
@@ -123,6 +124,7 @@ func (p *program) benchNetwork(c *cobra.Command, s bench.Settings, bar *progress
 	step := r.Step.Seconds()
 	result := networkBenchResult{
 		float64(s.Batch) / step, step, runs.ThisMachine(), s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Device, r.Parameters,
+		benchOperations(r.Operations, r.Limits),
 	}
 	if json {
 		return p.printJSON(result)
@@ -130,22 +132,28 @@ func (p *program) benchNetwork(c *cobra.Command, s bench.Settings, bar *progress
 	p.print("training DARTS from scratch: %.3f s a step, %.1f images/s\n", result.Step, result.Rate)
 	p.print("Means of %d steps with batches of %d, %d channels, %d layers; %s; %s (%s, %s), convolutions %s.\n",
 		s.Repeat, s.Batch, s.Channels, s.Layers, r.Device, result.Machine.Processor, result.Machine.Platform, result.Machine.Go, s.Convolution)
+	if len(result.Operations) > 0 {
+		p.printOperations(result.Operations, map[string]float64{"network": step}, s.Card == "")
+	}
 	return nil
 }
 
 func newBenchResult(r bench.Report, s bench.Settings) benchResult {
 	w, theta := r.Weights.Seconds(), r.Policy.Seconds()
-	result := benchResult{
+	return benchResult{
 		float64(s.Batch) / w, float64(s.Batch) / theta, w, theta, runs.ThisMachine(),
 		s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Kernels, r.Device, s.Convolution, r.Limits.FLOPs, r.Limits.Bytes,
-		r.DeviceMemory, r.Parameters, nil,
+		r.DeviceMemory, r.Parameters, benchOperations(r.Operations, r.Limits),
 	}
-	for _, o := range r.Operations {
-		result.Operations = append(result.Operations, benchOperation{
-			o.Phase, o.Name, o.Shape, o.Algorithm, o.Calls, o.Time.Seconds(), o.FLOPs, o.Bytes, o.Limit(r.Limits).Seconds() / o.Time.Seconds(),
+}
+
+func benchOperations(all []bench.Operation, l bench.Limits) (rows []benchOperation) {
+	for _, o := range all {
+		rows = append(rows, benchOperation{
+			o.Phase, o.Name, o.Shape, o.Algorithm, o.Calls, o.Time.Seconds(), o.FLOPs, o.Bytes, o.Limit(l).Seconds() / o.Time.Seconds(),
 		})
 	}
-	return result
+	return rows
 }
 
 func (p *program) printBench(r benchResult) {
@@ -163,15 +171,18 @@ func (p *program) printBench(r benchResult) {
 	} else {
 		p.print("Memory of the device: %s MiB in use at once.\n", grouped(r.CardMemory>>20))
 	}
-	if len(r.Operations) == 0 {
-		return
+	if len(r.Operations) > 0 {
+		p.printOperations(r.Operations, map[string]float64{"w": r.WeightsStep, "theta": r.PolicyStep}, known)
 	}
-	steps := map[string]float64{"w": r.WeightsStep, "theta": r.PolicyStep}
+}
+
+// printOperations prints what takes which part of the steps' seconds, and of what the machine can do, if that is known.
+func (p *program) printOperations(operations []benchOperation, steps map[string]float64, known bool) {
 	rows := [][]string{{"step", "operation", "shape", "algorithm", "calls", "time", "share", "GFLOP/s", "GB/s"}}
 	if known {
 		rows[0] = append(rows[0], "of the limit")
 	}
-	for _, o := range r.Operations {
+	for _, o := range operations {
 		rate := func(n float64) string {
 			if n == 0 {
 				return ""
