@@ -10,22 +10,30 @@ type winogradWeights struct {
 }
 
 // Units are multiplied together while their frequencies stay in the second-level cache. A part has some more, since its sums are
-// as expensive to transform as some products.
+// as expensive to transform as some products; where there would be few parts, smaller ones are better than groups of output
+// channels, each of which transforms all input channels.
 const (
 	unitsTogether    = 16
-	minUnitsOfPart   = 64
-	minChannelsOfSum = 20 // of a group of output channels: each transforms all input channels
+	unitsOfPart      = 64
+	minUnitsOfPart   = 32
+	minChannelsOfSum = 20   // of a group of output channels
+	manySums         = 4096 // pairs of channels whose sums don't stay in the cache: they are read and written half as often
 )
 
 func newWinogradWeights(set *set, c *Conv) *winogradWeights {
 	k := &winogradWeights{winograd: newWinograd(set, c, false), groups: 1}
 	k.units = tiling{width: k.lanes / 2, rows: 4}
 	k.units.across, k.units.down = (k.w+k.units.width-1)/k.units.width, (k.h+3)/4
-	k.parts = min(k.images, maxPartials, max(1, k.images*k.units.strips()/minUnitsOfPart))
+	total := k.images * k.units.strips()
+	k.parts = min(k.images, maxPartials, max(1, total/unitsOfPart, min(minWinogradPieces, total/minUnitsOfPart)))
 	if k.parts < minWinogradPieces {
 		k.groups = max(1, min(minWinogradPieces/k.parts, k.out/minChannelsOfSum))
 	}
-	k.together = min(max(1, unitsTogether/k.units.strips()), (k.images+k.parts-1)/k.parts)
+	units := unitsTogether
+	if k.in*k.out/k.groups > manySums {
+		units *= 2
+	}
+	k.together = min(max(1, units/k.units.strips()), (k.images+k.parts-1)/k.parts)
 	return k
 }
 
@@ -39,11 +47,45 @@ func (k *winogradWeights) run(w *Workers, dk []float32, dy, x input) {
 		end := (part + 1) * k.images / k.parts
 		for n := part * k.images / k.parts; n < end; n += k.together {
 			count := min(k.together, end-n)
-			sums.add(k.lay(s, slotLayout, x, n, count, 0, k.in), k.lay(s, slotLaidDy, dy, n, count, from, to), count)
+			sums.add(k.padded(k.lay(s, slotLayout, x, n, count, 0, k.in), k.in), k.gradient(s, dy, n, count, from, to), count)
 		}
 		sums.finish(partial[part*len(dk)+from*k.in*k.taps():])
 	})
 	addParts(w, dk, partial, len(dk), k.parts)
+}
+
+// unitPlanes are padded or unpadded channels of images, as units are read from them. What is in memory begins with the first unit.
+type unitPlanes struct {
+	data              []float32
+	image, plane, row int // distances
+}
+
+// padded returns planes that are laid out, of so many channels.
+func (k *winogradWeights) padded(laid []float32, channels int) unitPlanes {
+	size := k.layout.size()
+	return unitPlanes{data: laid, image: channels * size, plane: size, row: k.layout.cols}
+}
+
+// gradient returns the channels from to to of count images of dy from the one numbered first on. Planes that consist of whole
+// units need no padding, and stay where they are if dy is what is in memory.
+func (k *winogradWeights) gradient(s *Scratch, dy input, first, count, from, to int) unitPlanes {
+	if !k.units.fits(k.h, k.w) {
+		p := k.padded(k.lay(s, slotLaidDy, dy, first, count, from, to), to-from)
+		p.data = p.data[k.layout.padH*k.layout.cols+k.layout.padW:]
+		return p
+	}
+	size := k.h * k.w
+	p := unitPlanes{image: (to - from) * size, plane: size, row: k.w}
+	if dy.asIs() {
+		p.data, p.image = dy.Data[first*dy.Stride+from*size:], dy.Stride
+		return p
+	}
+	p.data = s.Floats(slotLaidDy, count*p.image)
+	for n := range count {
+		image := dy.image(first + n)
+		image.readFrom(k.set, p.data[n*p.image:][:p.image], from)
+	}
+	return p
 }
 
 // winogradSums are the sums of a piece: of rows output channels.
@@ -64,23 +106,21 @@ func (k *winogradWeights) newSums(s *Scratch, from, to int) winogradSums {
 }
 
 // add adds what count images contribute.
-func (p *winogradSums) add(x, dy []float32, count int) {
+func (p *winogradSums) add(x, dy unitPlanes, count int) {
 	k := p.winogradWeights
 	total := count * k.units.strips()
 	most := min(total, 2*unitsTogether)
-	in := geometry{k.in, k.layout.size(), k.layout.cols, oddLines(k.in * most * k.lanes)}
-	out := in
-	out.channels, out.stride = p.rows, oddLines((p.rows*most+1)*k.lanes)
+	in := geometry{k.in, x.plane, x.row, oddLines(k.in * most * k.lanes)}
+	out := geometry{p.rows, dy.plane, dy.row, oddLines((p.rows*most + 1) * k.lanes)}
 	xs := aligned(p.s.Floats(slotFrequencies, k.side()*in.stride+lineFloats))
 	ys := aligned(p.s.Floats(slotProducts, k.side()*out.stride+lineFloats))
 	buffer, at := k.buffer(p.s), p.s.ints.take(slotStrips, most+1)
-	inside := k.layout.padH*k.layout.cols + k.layout.padW // the first pixel
 	for unit := 0; unit < total; unit += most {
 		units := min(most, total-unit)
-		k.unitPlaces(at[:units+1], unit, total, k.in*in.plane)
-		k.inputs[k.which](xs, x, buffer, at, units, in)
-		k.unitPlaces(at[:units+1], unit, total, p.rows*in.plane)
-		k.gradients[k.which](ys, dy[inside:], buffer, at, units, out)
+		k.unitPlaces(at[:units+1], unit, total, &x)
+		k.inputs[k.which](xs, x.data, buffer, at, units, in)
+		k.unitPlaces(at[:units+1], unit, total, &dy)
+		k.gradients[k.which](ys, dy.data, buffer, at, units, out)
 		for j := range k.side() {
 			k.multiply(p.sums[j*p.stride:], ys[j*out.stride:], xs[j*in.stride:], p.rows, k.in, units, p.added)
 		}
@@ -88,12 +128,12 @@ func (p *winogradSums) add(x, dy []float32, count int) {
 	}
 }
 
-// unitPlaces computes where units from number first on begin, of total ones. After the last comes the last again.
-func (k *winogradWeights) unitPlaces(at []int, first, total, image int) {
+// unitPlaces computes where units from number first on begin in p, of total ones. After the last comes the last again.
+func (k *winogradWeights) unitPlaces(at []int, first, total int, p *unitPlanes) {
 	strips := k.units.strips()
 	for i := range at {
 		unit := min(first+i, total-1)
-		at[i] = unit/strips*image + k.units.at(unit%strips, k.layout.cols)
+		at[i] = unit/strips*p.image + k.units.at(unit%strips, p.row)
 	}
 }
 
