@@ -26,8 +26,9 @@ type Settings struct {
 	Batch            int // images of a step
 	Repeat           int // how often all of the architectures are run
 	Threads          int
-	Kernels          string // the set of kernels, one of kernel.Sets; empty: the fastest
-	Card             string // the ID of a graphics card that computes; empty: the processor
+	Kernels          string          // the set of kernels, one of kernel.Sets; empty: the fastest
+	Card             string          // the ID of a graphics card that computes; empty: the processor
+	Precision        graph.Precision // what a card computes dense convolutions in; empty: single precision
 	Convolution      kernel.Algorithm
 	Operations       bool // time every operation too, which slows the steps a little
 }
@@ -107,6 +108,18 @@ func Run(ctx context.Context, s Settings, progress func(done, total int)) (Repor
 
 // open returns the device to measure.
 func (s *Settings) open() (*graph.Device, error) {
+	device, err := s.device()
+	if err != nil || s.Precision == "" {
+		return device, err
+	}
+	if err := device.Compute(s.Precision); err != nil {
+		device.Close()
+		return nil, err
+	}
+	return device, nil
+}
+
+func (s *Settings) device() (*graph.Device, error) {
 	if s.Card != "" {
 		return graph.OpenCard(s.Card, s.Threads)
 	}

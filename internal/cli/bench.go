@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nat/internal/bench"
+	"nat/internal/gpu"
 	"nat/internal/kernel"
 	"nat/internal/runs"
 )
@@ -24,6 +25,7 @@ type benchResult struct {
 	Repeat      int              `json:"repeat"`
 	Kernels     string           `json:"kernels"`
 	Device      string           `json:"device"`
+	Precision   gpu.Precision    `json:"precision"`
 	Convolution kernel.Algorithm `json:"convolution"`
 	PeakFLOPs   float64          `json:"peak_flops_per_s,omitempty"` // of the processor; of a card they aren't known
 	PeakBytes   float64          `json:"peak_bytes_per_s,omitempty"`
@@ -68,6 +70,7 @@ for warming up. bench/ in the source has the same for PyTorch. Measure on a quie
 	choice(flags, &s.Kernels, "kernels", bench.KernelSets()[0], "set of kernels", bench.KernelSets()...)
 	convolutionFlag(flags, &s.Convolution)
 	deviceFlag(flags, &device)
+	precisionFlag(flags, &s.Precision)
 	threadsFlag(flags, &s.Threads)
 	jsonFlag(flags, &json)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -102,6 +105,7 @@ type networkBenchResult struct {
 	Layers     int              `json:"layers"`
 	Repeat     int              `json:"repeat"`
 	Device     string           `json:"device"`
+	Precision  gpu.Precision    `json:"precision"`
 	Parameters int              `json:"parameters"`
 	Operations []benchOperation `json:"operations,omitempty"`
 }
@@ -123,7 +127,7 @@ func (p *program) benchNetwork(c *cobra.Command, s bench.Settings, bar *progress
 	}
 	step := r.Step.Seconds()
 	result := networkBenchResult{
-		float64(s.Batch) / step, step, runs.ThisMachine(), s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Device, r.Parameters,
+		float64(s.Batch) / step, step, runs.ThisMachine(), s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Device, s.Precision, r.Parameters,
 		benchOperations(r.Operations, r.Limits),
 	}
 	if json {
@@ -142,7 +146,7 @@ func newBenchResult(r bench.Report, s bench.Settings) benchResult {
 	w, theta := r.Weights.Seconds(), r.Policy.Seconds()
 	return benchResult{
 		float64(s.Batch) / w, float64(s.Batch) / theta, w, theta, runs.ThisMachine(),
-		s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Kernels, r.Device, s.Convolution, r.Limits.FLOPs, r.Limits.Bytes,
+		s.Threads, s.Batch, s.Channels, s.Layers, s.Repeat, r.Kernels, r.Device, s.Precision, s.Convolution, r.Limits.FLOPs, r.Limits.Bytes,
 		r.DeviceMemory, r.Parameters, benchOperations(r.Operations, r.Limits),
 	}
 }

@@ -112,7 +112,7 @@ func (p *program) resumeComparison(c *cobra.Command, s compareSettings, args []s
 	if err := s.resumed(c, config.Provenance, stored.Training.Size.ImageSize); err != nil {
 		return err
 	}
-	s.resumedDevice(c, config.Convolution)
+	s.resumedDevice(c, config.Convolution, config.Precision)
 	set, err := p.openData(c.Context(), s.dataFlags)
 	if err != nil {
 		return err

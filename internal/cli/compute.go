@@ -20,18 +20,32 @@ const maxThreads = 1024
 // deviceFlags are the flags of commands that compute.
 type deviceFlags struct {
 	id          string
+	precision   gpu.Precision
 	threads     int
 	convolution kernel.Algorithm
 }
 
 func (d *deviceFlags) define(flags *pflag.FlagSet) {
 	deviceFlag(flags, &d.id)
+	precisionFlag(flags, &d.precision)
 	threadsFlag(flags, &d.threads)
 	convolutionFlag(flags, &d.convolution)
 }
 
 // device returns what the flags ask for.
 func (d *deviceFlags) device() (*graph.Device, error) {
+	device, err := d.open()
+	if err != nil {
+		return nil, err
+	}
+	if err := device.Compute(d.precision); err != nil {
+		device.Close()
+		return nil, err
+	}
+	return device, nil
+}
+
+func (d *deviceFlags) open() (*graph.Device, error) {
 	if id, ok := cardOf(d.id); ok {
 		return graph.OpenCard(id, d.threads)
 	}
@@ -58,6 +72,23 @@ func deviceFlag(flags *pflag.FlagSet, id *string) {
 	}
 	flags.Var(&setting[string]{id, read, "name", *id}, "device",
 		"what computes: cpu, auto for a graphics card if there is one, or one of nat devices, such as cuda:0")
+}
+
+// precisionFlag defines --precision, which means the same in every command that has it.
+func precisionFlag(flags *pflag.FlagSet, p *gpu.Precision) {
+	*p = gpu.Float32
+	words := make([]string, 0, len(gpu.Precisions()))
+	for _, known := range gpu.Precisions() {
+		words = append(words, string(known))
+	}
+	read := func(text string) (p gpu.Precision, err error) {
+		if p.UnmarshalText([]byte(text)) != nil {
+			err = errors.New(choices(text, words))
+		}
+		return p, err
+	}
+	flags.Var(&setting[gpu.Precision]{p, read, "word", string(*p)}, "precision",
+		"what dense convolutions on a CUDA card round to; all but float32 takes tensor cores: "+strings.Join(words, ", "))
 }
 
 // cardOf returns the ID of the card that a --device stands for, and false for the processor.

@@ -177,7 +177,7 @@ func (p *program) resumeSearch(c *cobra.Command, s searchSettings) error {
 	if err != nil {
 		return err
 	}
-	s.resumedDevice(c, config.Convolution)
+	s.resumedDevice(c, config.Convolution, config.Precision)
 	if err := s.resumed(c, config.Provenance, config.Settings.Supernet.ImageSize); err != nil {
 		return err
 	}

@@ -179,7 +179,7 @@ func (p *program) resumeTraining(c *cobra.Command, s trainSettings, named []geno
 	if err != nil {
 		return err
 	}
-	s.resumedDevice(c, config.Convolution)
+	s.resumedDevice(c, config.Convolution, config.Precision)
 	if err := s.resumed(c, config.Provenance, config.Settings.Size.ImageSize); err != nil {
 		return err
 	}

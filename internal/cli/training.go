@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"nat/internal/gpu"
 	"nat/internal/kernel"
 	"nat/internal/runs"
 )
@@ -37,9 +38,12 @@ func (r *runFlags) define(flags *pflag.FlagSet, command string) {
 }
 
 // resumedDevice has a resumed run compute as it was begun unless the flags ask for something else.
-func (r *runFlags) resumedDevice(c *cobra.Command, begun kernel.Algorithm) {
+func (r *runFlags) resumedDevice(c *cobra.Command, convolution kernel.Algorithm, precision gpu.Precision) {
 	if !c.Flags().Changed("convolution") {
-		r.convolution = begun
+		r.convolution = convolution
+	}
+	if !c.Flags().Changed("precision") {
+		r.precision = precision
 	}
 }
 

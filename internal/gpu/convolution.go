@@ -119,13 +119,13 @@ func (d *Device) correlate(y Target, x View, k Memory, by View, r correlation, d
 		d.launchEach("correlate_depthwise", pixels*r.o)
 		return
 	}
-	d.launch("correlate", [3]int{groupsOf(pixels, columns), groupsOf(r.o, rows), 1}, [3]int{threadsEach, 1, 1})
+	d.launch(d.dense("correlate"), [3]int{groupsOf(pixels, columns), groupsOf(r.o, rows), 1}, [3]int{threadsEach, 1, 1})
 }
 
 // weightGradients computes dk.
 func (d *Device) weightGradients(dk Memory, dy, x View, c *kernel.Conv) {
 	r, pixels := forward(c), c.N*c.OH*c.OW
-	name, numbers, groups := "weight_parts", c.Co*r.outStep, [3]int{groupsOf(r.outStep, terms), groupsOf(c.Co, outs), 1}
+	name, numbers, groups := d.dense("weight_parts"), c.Co*r.outStep, [3]int{groupsOf(r.outStep, terms), groupsOf(c.Co, outs), 1}
 	if c.Depthwise {
 		name, groups = "weight_parts_depthwise", [3]int{c.Co, 1, 1}
 	}

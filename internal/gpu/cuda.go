@@ -172,12 +172,8 @@ func (l *cuda) open(info Info) (driver, error) {
 	if err := l.after("cuDeviceGet", l.deviceGet(&d.device, int32(info.Index))); err != nil {
 		return nil, err
 	}
-	var major, minor int32
-	l.deviceGetAttribute(&major, cudaComputeMajor, d.device)
-	l.deviceGetAttribute(&minor, cudaComputeMinor, d.device)
-	if 10*major+minor < leastCompute {
-		return nil, fmt.Errorf("it has compute capability %d.%d, at least %d.%d is needed: use opencl or cpu",
-			major, minor, leastCompute/10, leastCompute%10)
+	if c := d.compute(); c < leastCompute {
+		return nil, fmt.Errorf("it has compute capability %s, at least %s is needed: use opencl or cpu", capability(c), capability(leastCompute))
 	}
 	if err := d.start(); err != nil {
 		d.close()

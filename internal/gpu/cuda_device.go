@@ -14,14 +14,15 @@ import (
 // cudaDevice is a device of CUDA.
 type cudaDevice struct {
 	*cuda
-	device                  int32
-	context, stream, module uintptr // stream is the one in use
-	streams                 [2]uintptr
-	event                   uintptr // the mark
-	memories                map[handle]bool
-	stage                   unsafe.Pointer   // page-locked memory of mostStaged bytes: from other memory, copies may wait
-	stageAt                 int              // up to where it may still be read
-	pointers                []unsafe.Pointer // to arguments, for reuse
+	device          int32
+	context, stream uintptr // stream is the one in use
+	streams         [2]uintptr
+	event           uintptr // the mark
+	module, tensor  uintptr // tensor is 0 unless its kernels are asked for
+	memories        map[handle]bool
+	stage           unsafe.Pointer   // page-locked memory of mostStaged bytes: from other memory, copies may wait
+	stageAt         int              // up to where it may still be read
+	pointers        []unsafe.Pointer // to arguments, for reuse
 }
 
 // enter makes the device's context that of the thread, on which the calls up to the returned function are made.
@@ -49,16 +50,35 @@ func (d *cudaDevice) start() error {
 	if err := d.after("cuMemHostAlloc", d.memHostAlloc(&d.stage, mostStaged, 0)); err != nil {
 		return err
 	}
-	return d.load(kernels.PTX())
+	return d.load(&d.module, kernels.PTX())
 }
 
-// load has the driver compile the kernels for the card.
-func (d *cudaDevice) load(ptx []byte) error {
+// compute returns the compute capability: 80 is 8.0.
+func (d *cudaDevice) compute() int {
+	var major, minor int32
+	d.deviceGetAttribute(&major, cudaComputeMajor, d.device)
+	d.deviceGetAttribute(&minor, cudaComputeMinor, d.device)
+	return int(10*major + minor)
+}
+
+func (d *cudaDevice) loadTensor() error {
+	if c := d.compute(); c < leastTensor {
+		return &oldCard{c}
+	}
+	if d.tensor != 0 {
+		return nil
+	}
+	defer d.enter()()
+	return d.load(&d.tensor, kernels.TensorPTX())
+}
+
+// load has the driver compile kernels for the card.
+func (d *cudaDevice) load(module *uintptr, ptx []byte) error {
 	image := append(bytes.Clone(ptx), 0)
 	log := make([]byte, 4096)
 	options := []int32{cudaJITErrorLog, cudaJITErrorLogSize}
 	values := []uintptr{uintptr(unsafe.Pointer(&log[0])), uintptr(len(log))}
-	status := d.moduleLoadDataEx(&d.module, unsafe.Pointer(&image[0]), uint32(len(options)), &options[0], &values[0])
+	status := d.moduleLoadDataEx(module, unsafe.Pointer(&image[0]), uint32(len(options)), &options[0], &values[0])
 	runtime.KeepAlive(log)
 	err := d.after("cuModuleLoadDataEx", status)
 	switch status {
@@ -129,8 +149,12 @@ func (d *cudaDevice) read(data []byte, from handle, at int) error {
 
 func (d *cudaDevice) kernel(name string) (handle, error) {
 	defer d.enter()()
+	module := d.module
+	if usesTensor(name) {
+		module = d.tensor
+	}
 	var k uintptr
-	err := d.after("cuModuleGetFunction", d.moduleGetFunction(&k, d.module, name))
+	err := d.after("cuModuleGetFunction", d.moduleGetFunction(&k, module, name))
 	return handle(k), err
 }
 
@@ -176,8 +200,10 @@ func (d *cudaDevice) close() {
 	for m := range d.memories {
 		d.memFree(uintptr(m))
 	}
-	if d.module != 0 {
-		d.moduleUnload(d.module)
+	for _, module := range []uintptr{d.module, d.tensor} {
+		if module != 0 {
+			d.moduleUnload(module)
+		}
 	}
 	if d.stage != nil {
 		d.memFreeHost(d.stage)

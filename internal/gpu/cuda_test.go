@@ -4,9 +4,12 @@ package gpu
 
 import (
 	"bytes"
+	"maps"
 	"strings"
 	"testing"
 	"unsafe"
+
+	"nat/internal/kernel"
 )
 
 // fakeCUDA returns a library of CUDA with one card, of compute capability 9.0, that copies but has no kernels. load is what
@@ -127,5 +130,70 @@ func TestWritesDoNotWait(t *testing.T) {
 	got := make([]float32, len(data))
 	if err := d.Read(got, m); err != nil || got[7] != mostStaged/staged-1 {
 		t.Errorf("read %v, %v", got[7], err)
+	}
+}
+
+// TestPrecisionOfCUDA loads the kernels that use tensor cores, once and only when they are asked for, and takes from them those
+// of dense convolutions alone; a card that is older than they are refuses.
+func TestPrecisionOfCUDA(t *testing.T) {
+	waits, modules := 0, uintptr(0)
+	l := fakeCUDA(0, &waits)
+	load := l.moduleLoadDataEx
+	l.moduleLoadDataEx = func(module *uintptr, image unsafe.Pointer, n uint32, options *int32, values *uintptr) cudaStatus {
+		status := load(module, image, n, options, values)
+		modules++
+		*module = modules
+		return status
+	}
+	asked := map[string]uintptr{}
+	l.moduleGetFunction = func(function *uintptr, module uintptr, name string) cudaStatus {
+		*function, asked[name] = 1, module
+		return 0
+	}
+	l.launchKernel = func(uintptr, uint32, uint32, uint32, uint32, uint32, uint32, uint32, uintptr, *unsafe.Pointer, uintptr) cudaStatus {
+		return 0
+	}
+	opened, err := l.open(Info{Kind: CUDA})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDevice(Info{Kind: CUDA, Name: "Fake"}, opened)
+	defer d.Close()
+	if modules != 1 {
+		t.Fatalf("%d modules of a device that is open", modules)
+	}
+	dense := kernel.Conv{N: 1, Ci: 1, Co: 1, H: 1, W: 1, OH: 1, OW: 1, KH: 1, KW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1}
+	deep := dense
+	deep.Depthwise = true
+	m := d.Take(1)
+	for _, p := range []Precision{BF16, TF32, Float32} {
+		if err := d.SetPrecision(p); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []kernel.Conv{dense, deep} {
+			d.ConvBackward(Whole(m, 1, 1), m, Plain(m, 1, 1), Plain(m, 1, 1), m, c)
+		}
+	}
+	want := map[string]uintptr{
+		"correlate": 1, "weight_parts": 1, "correlate_depthwise": 1, "weight_parts_depthwise": 1,
+		"correlate_tf32": 2, "weight_parts_tf32": 2, "correlate_bf16": 2, "weight_parts_bf16": 2,
+	}
+	if d.Err() != nil || modules != 2 || !maps.Equal(asked, want) {
+		t.Errorf("kernels of modules %v of %d, want %v: %v", asked, modules, want, d.Err())
+	}
+
+	l.deviceGetAttribute = func(value *int32, attribute, _ int32) cudaStatus {
+		*value = map[int32]int32{cudaComputeMajor: 7, cudaComputeMinor: 5}[attribute]
+		return 0
+	}
+	if opened, err = l.open(Info{Kind: CUDA}); err != nil {
+		t.Fatal(err)
+	}
+	old := newDevice(Info{Kind: CUDA, Name: "Fake"}, opened)
+	defer old.Close()
+	err = old.SetPrecision(BF16)
+	text := "--precision bf16 is for CUDA cards of compute capability 8.0 or newer: cuda:0 (Fake) has 7.5; name such a card"
+	if err == nil || !strings.HasPrefix(err.Error(), text) || old.Precision() != Float32 {
+		t.Errorf("an old card: %v", err)
 	}
 }

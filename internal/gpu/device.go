@@ -9,18 +9,19 @@ import (
 
 // Device is a device that is open. It has one queue, but between Fork and Join another one.
 type Device struct {
-	info    Info
-	driver  driver
-	pool    pool
-	kernels map[string]handle
-	a       arguments
-	err     error // the first one
-	queue   int   // in use
-	forked  bool
+	info      Info
+	driver    driver
+	precision Precision
+	pool      pool
+	kernels   map[string]handle
+	a         arguments
+	err       error // the first one
+	queue     int   // in use
+	forked    bool
 }
 
 func newDevice(info Info, d driver) *Device {
-	return &Device{info: info, driver: d, kernels: map[string]handle{}}
+	return &Device{info: info, driver: d, precision: Float32, kernels: map[string]handle{}}
 }
 
 // Info describes the device.

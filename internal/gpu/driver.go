@@ -17,6 +17,8 @@ type driver interface {
 	write(to handle, at int, data []byte) error
 	read(data []byte, from handle, at int) error
 	kernel(name string) (handle, error)
+	// loadTensor loads the kernels that use tensor cores.
+	loadTensor() error
 	// launch runs a kernel in groups of threads.
 	launch(kernel handle, groups, threads [3]int, a *arguments) error
 	wait() error

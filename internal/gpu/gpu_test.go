@@ -55,14 +55,15 @@ type pair struct {
 
 // bench makes pairs of random numbers for a test.
 type bench struct {
-	t testing.TB
-	r *rand.Rand
-	d *Device
-	w *kernel.Workers
+	t         testing.TB
+	r         *rand.Rand
+	d         *Device
+	w         *kernel.Workers
+	tolerance float64 // how far the device may be off, relative to the largest number of a tensor
 }
 
 func newBench(t testing.TB, seed uint64) *bench {
-	return &bench{t: t, r: rand.New(rand.NewPCG(seed, 1)), d: open(t), w: portable(t)}
+	return &bench{t: t, r: rand.New(rand.NewPCG(seed, 1)), d: open(t), w: portable(t), tolerance: 1e-5}
 }
 
 // of returns a pair of these numbers.
@@ -127,9 +128,6 @@ func (b *bench) target(n, channels, pixels int) (pair, kernel.Target, Target) {
 	return y, kernel.Target{Data: y.host[at:], Stride: stride, Add: add}, Target{y.device.From(at), stride, add}
 }
 
-// tolerance is how far the device may be off, relative to the largest number of a tensor.
-const tolerance = 1e-5
-
 // near fails the test unless the device has what the processor has.
 func (b *bench) near(name string, p pair) {
 	b.t.Helper()
@@ -142,7 +140,7 @@ func (b *bench) near(name string, p pair) {
 		largest = max(largest, math.Abs(float64(v)))
 	}
 	for i, v := range p.host {
-		if off := math.Abs(float64(got[i]) - float64(v)); !(off <= tolerance*largest) {
+		if off := math.Abs(float64(got[i]) - float64(v)); !(off <= b.tolerance*largest) {
 			b.t.Fatalf("%s[%d of %d] = %g, want %g: off by %.2g of the largest", name, i, len(got), got[i], v, off/largest)
 		}
 	}

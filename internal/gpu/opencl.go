@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"unsafe"
+
+	"nat/internal/gpu/kernels"
 )
 
 // openCL is the library of OpenCL. The functions are those of the specification of OpenCL 1.2, without their prefix cl.
@@ -201,7 +203,7 @@ func (l *openCL) open(info Info) (driver, error) {
 		}
 	}
 	d.use(0)
-	if err := d.build(); err != nil {
+	if err := d.build(&d.program, kernels.OpenCL()); err != nil {
 		d.close()
 		return nil, err
 	}

@@ -14,37 +14,46 @@ import (
 // openCLDevice is a device of OpenCL.
 type openCLDevice struct {
 	*openCL
-	device, context, queue, program uintptr // queue is the one in use
-	queues                          [2]uintptr
-	event                           uintptr // the mark
-	kernels                         []uintptr
-	memories                        map[handle]bool
-	staged                          [][]byte // written, but perhaps not copied yet
-	stagedBytes                     int
+	device, context, queue uintptr // queue is the one in use
+	queues                 [2]uintptr
+	event                  uintptr // the mark
+	program, tensor        uintptr // tensor is 0 but in tests
+	kernels                []uintptr
+	memories               map[handle]bool
+	staged                 [][]byte // written, but perhaps not copied yet
+	stagedBytes            int
 }
 
 // buildOptions have products and sums rounded as the source says, so that devices differ in as little as can be.
 const buildOptions = "-cl-std=CL1.2 -w"
 
-// build builds the kernels from their source.
-func (d *openCLDevice) build() error {
-	text := append([]byte(kernels.OpenCL()), 0)
+// loadTensor builds kernels that compute slowly what tensor cores would.
+func (d *openCLDevice) loadTensor() error {
+	if d.tensor != 0 {
+		return nil
+	}
+	return d.build(&d.tensor, kernels.TensorOpenCL())
+}
+
+// build builds kernels from their source.
+func (d *openCLDevice) build(program *uintptr, source string) error {
+	text := append([]byte(source), 0)
 	first, length := &text[0], uintptr(len(text)-1)
 	var status clStatus
-	if d.program = d.createProgram(d.context, 1, &first, &length, &status); status != 0 {
+	if *program = d.createProgram(d.context, 1, &first, &length, &status); status != 0 {
 		return status.after("clCreateProgramWithSource")
 	}
-	if status := d.buildProgram(d.program, 1, &d.device, buildOptions, 0, 0); status != 0 {
-		return fmt.Errorf("%w: update the device's driver: %s", status.after("clBuildProgram"), d.buildLog())
+	if status := d.buildProgram(*program, 1, &d.device, buildOptions, 0, 0); status != 0 {
+		return fmt.Errorf("%w: update the device's driver: %s", status.after("clBuildProgram"), d.buildLog(*program))
 	}
 	return nil
 }
 
 // buildLog returns the first line of what the compiler says that tells of an error.
-func (d *openCLDevice) buildLog() string {
+func (d *openCLDevice) buildLog(program uintptr) string {
 	log := make([]byte, 1<<16)
 	var got uintptr
-	d.getProgramBuildInfo(d.program, d.device, clProgramBuildLog, uintptr(len(log)), unsafe.Pointer(&log[0]), &got)
+	d.getProgramBuildInfo(program, d.device, clProgramBuildLog, uintptr(len(log)), unsafe.Pointer(&log[0]), &got)
 	all := strings.TrimRight(string(log[:got]), "\x00\n ")
 	for line := range strings.Lines(all) {
 		if strings.Contains(line, "error") {
@@ -103,8 +112,12 @@ func (d *openCLDevice) unstage() {
 }
 
 func (d *openCLDevice) kernel(name string) (handle, error) {
+	program := d.program
+	if usesTensor(name) {
+		program = d.tensor
+	}
 	var status clStatus
-	k := d.createKernel(d.program, name, &status)
+	k := d.createKernel(program, name, &status)
 	if status != 0 {
 		return 0, status.after("clCreateKernel")
 	}
@@ -168,8 +181,10 @@ func (d *openCLDevice) close() {
 	for m := range d.memories {
 		d.releaseMemObject(uintptr(m))
 	}
-	if d.program != 0 {
-		d.releaseProgram(d.program)
+	for _, program := range []uintptr{d.program, d.tensor} {
+		if program != 0 {
+			d.releaseProgram(program)
+		}
 	}
 	for _, queue := range d.queues {
 		if queue != 0 {

@@ -43,6 +43,8 @@ func (s *simulated) read(data []byte, _ handle, _ int) error {
 
 func (s *simulated) kernel(string) (handle, error) { return 1, nil }
 
+func (s *simulated) loadTensor() error { return nil }
+
 func (s *simulated) launch(handle, [3]int, [3]int, *arguments) error {
 	if s.launches > 0 {
 		s.launches--

@@ -60,6 +60,31 @@ func OpenCard(id string, threads int) (*Device, error) {
 	return NewCard(card, threads), nil
 }
 
+// Precision is what dense convolutions are computed in.
+type Precision = gpu.Precision
+
+// Float32 is the precision of every device.
+const Float32 = gpu.Float32
+
+// Compute has dense convolutions computed in that precision, which only some cards have but for single precision.
+func (d *Device) Compute(p Precision) error {
+	switch {
+	case d.card != nil:
+		return d.card.SetPrecision(p)
+	case p != Float32:
+		return p.Refused("the processor computes in " + string(Float32))
+	}
+	return nil
+}
+
+// Precision returns what dense convolutions are computed in.
+func (d *Device) Precision() Precision {
+	if d.card != nil {
+		return d.card.Precision()
+	}
+	return Float32
+}
+
 // NewCard returns a device that computes on a card, which belongs to it from now on. What only the processor can do is done by
 // so many of its threads.
 func NewCard(card *gpu.Device, threads int) *Device {

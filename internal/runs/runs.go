@@ -53,6 +53,7 @@ type Config[S any] struct {
 	Provenance
 	Kernels     string           `json:"kernels"`     // the set of inner loops that computes, or cuda or opencl; others give other last bits
 	Convolution kernel.Algorithm `json:"convolution"` // likewise
+	Precision   graph.Precision  `json:"precision"`   // of dense convolutions
 	Threads     int              `json:"threads"`
 	Dataset     string           `json:"dataset"`
 	Fingerprint string           `json:"data_fingerprint"` // of the training images
@@ -62,7 +63,7 @@ type Config[S any] struct {
 // NewConfig returns the config of a run with these settings.
 func NewConfig[S any](p Provenance, d *graph.Device, data *dataset.Set, fingerprint string, settings S) Config[S] {
 	w := d.Workers()
-	return Config[S]{p, d.Kernels(), w.Algorithm(), w.Threads(), data.Name, fingerprint, settings}
+	return Config[S]{p, d.Kernels(), w.Algorithm(), d.Precision(), w.Threads(), data.Name, fingerprint, settings}
 }
 
 // Text returns what a run folder holds of the config.
@@ -75,7 +76,7 @@ func ReadConfig[S interface{ Validate() error }](path string) (c Config[S], err 
 	if err != nil {
 		return c, err
 	}
-	c.Convolution = kernel.Direct // of runs that don't say
+	c.Convolution, c.Precision = kernel.Direct, graph.Float32 // of runs that don't say
 	if err := json.Unmarshal(text, &c); err != nil {
 		return c, fmt.Errorf("%s: %w", f.ConfigPath(), err)
 	}
@@ -127,6 +128,10 @@ func (c Config[S]) Admit(begun, epochs int, d *graph.Device, data *dataset.Set, 
 	if a := d.Workers().Algorithm(); a != c.Convolution {
 		warn(fmt.Sprintf("the run was begun with --convolution %s, now it is %s: results will differ from those of an uninterrupted run in the last digits",
 			c.Convolution, a))
+	}
+	if p := d.Precision(); p != c.Precision {
+		warn(fmt.Sprintf("the run was begun with --precision %s, now it is %s: results will differ from those of an uninterrupted run",
+			c.Precision, p))
 	}
 	return nil
 }

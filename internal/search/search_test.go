@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"nat/internal/dataset"
+	"nat/internal/gpu"
 	"nat/internal/gpu/gputest"
 	"nat/internal/graph"
 	"nat/internal/runfolder"
@@ -207,6 +208,38 @@ func TestOnCard(t *testing.T) {
 		if abs(card[i]-processor[i]) > 1e-3*processor[i] {
 			t.Errorf("epoch %d: a loss of %g on the card, %g on the processor", i+1, card[i], processor[i])
 		}
+	}
+}
+
+// TestPrecisionOfRun begins a search on a card in another precision, which is recorded, and warns where it goes on in single
+// precision.
+func TestPrecisionOfRun(t *testing.T) {
+	s := newSetting(supernet.LooseEnd)
+	folder := filepath.Join(t.TempDir(), "run")
+	w := &watcher{}
+	r := s.resources(t, w)
+	r.Device = graph.NewCard(gputest.Simulated(1<<28, 0), 1)
+	t.Cleanup(r.Device.Close)
+	if err := r.Device.Compute(gpu.TF32); err != nil {
+		t.Fatal(err)
+	}
+	search, err := Start(folder, s.options, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := search.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := ReadConfig(folder)
+	if err != nil || c.Precision != gpu.TF32 {
+		t.Errorf("the config has precision %q, %v", c.Precision, err)
+	}
+	w.warnings = nil
+	if err := c.Admit(1, 1, s.resources(t, w).Device, s.data, w.Warn); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(w.warnings, func(text string) bool { return strings.Contains(text, "--precision tf32, now it is float32") }) {
+		t.Errorf("warnings %q", w.warnings)
 	}
 }
 

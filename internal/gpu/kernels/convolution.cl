@@ -1,49 +1,10 @@
-// Convolutions, as correlations: y[n, o, i, j] is the sum over c, a, b of x[n, c, h, w] · k[o·outStep + c·inStep + a·KW + b],
-// where h = (i·stepH − offsetH + a·dilationH) / divideH, if that is a whole number within x, and w likewise. Forward,
-// the step is the convolution's stride and nothing is divided; backward to x, whose place y has then, the step is 1, offset and
-// dilation are the convolution's negated, and the stride divides.
+// Convolutions in single precision.
 
-struct correlation {
-	int N, C, H, W;    // x
-	int O, OH, OW;     // y
-	int KH, KW;
-	int stepH, stepW, offsetH, offsetW, dilationH, dilationW, divideH, divideW;
-	int outStep, inStep;
-	int relu;          // x is rectified as it is read
-};
-
-// along returns which row of x the tap a meets at row i of y, −1 for none; or column.
-DEVICE int along(int i, int step, int offset, int a, int dilation, int divide, int size)
-{
-	int h = i * step - offset + a * dilation;
-	if (divide > 1) {
-		if (h < 0 || h % divide != 0)
-			return -1;
-		h = h / divide;
-	}
-	return h >= 0 && h < size ? h : -1;
-}
-
-// tapped returns where in a plane of x the tap a, b meets pixel i, j of y, −1 for nowhere.
-DEVICE int tapped(struct correlation s, int i, int j, int a, int b)
-{
-	int h = along(i, s.stepH, s.offsetH, a, s.dilationH, s.divideH, s.H);
-	int w = along(j, s.stepW, s.offsetW, b, s.dilationW, s.divideW, s.W);
-	return h < 0 || w < 0 ? -1 : h * s.W + w;
-}
-
-DEVICE float rectified(float x, int relu) { return relu && x < 0 ? 0 : x; }
-
-// A group of 256 threads computes ROWS channels of COLUMNS pixels, each thread 4 × 4 of them, in steps of DEPTH terms that lie in
-// shared memory. Pixels are counted through all images. Where by is given, what is computed counts only where that is positive.
-#define ROWS 32
-#define COLUMNS 128
-#define DEPTH 16
-
+// correlate computes a correlation, each thread 4 × 4 numbers.
 KERNEL(256) void correlate(TARGET(y), VIEW(x), GLOBAL const float *k, int kAt, VIEW(by), struct correlation s)
 {
 	SHARED float weights[DEPTH * ROWS], pixels[DEPTH * COLUMNS];
-	int size = s.OH * s.OW, taps = s.KH * s.KW, terms = s.C * taps, thread = THREAD;
+	int size = s.OH * s.OW, terms = s.C * s.KH * s.KW, thread = THREAD;
 	int firstRow = GROUP_Y * ROWS, firstPixel = GROUP_X * COLUMNS;
 
 	// The pixel that this thread loads.
@@ -56,23 +17,8 @@ KERNEL(256) void correlate(TARGET(y), VIEW(x), GLOBAL const float *k, int kAt, V
 			sums[r][q] = 0;
 
 	for (int first = 0; first < terms; first += DEPTH) {
-		for (int e = thread; e < DEPTH * ROWS; e += 256) {
-			int term = first + e % DEPTH, o = firstRow + e / DEPTH;
-			int c = term / taps;
-			weights[e % DEPTH * ROWS + e / DEPTH] =
-				term < terms && o < s.O ? k[kAt + o * s.outStep + c * s.inStep + term - c * taps] : 0;
-		}
-		for (int d = thread / COLUMNS; d < DEPTH; d += 256 / COLUMNS) {
-			int term = first + d;
-			float v = 0;
-			if (inside && term < terms) {
-				int c = term / taps, t = term - c * taps;
-				int position = tapped(s, i, j, t / s.KW, t % s.KW);
-				if (position >= 0)
-					v = rectified(READ(x, n, c, c * s.H * s.W + position), s.relu);
-			}
-			pixels[d * COLUMNS + thread % COLUMNS] = v;
-		}
+		load_weights(weights, ROWS, k, kAt, s, first, firstRow);
+		load_pixels(pixels, COLUMNS, SEEN(x), s, first, inside, n, i, j);
 		BARRIER;
 		for (int d = 0; d < DEPTH; d++) {
 			SHARED_PTR const float *u = weights + d * ROWS + thread / 32 * 4, *v = pixels + d * COLUMNS + thread % 32;
@@ -86,13 +32,7 @@ KERNEL(256) void correlate(TARGET(y), VIEW(x), GLOBAL const float *k, int kAt, V
 		int p = firstPixel + thread % 32 + 32 * q;
 		UNROLL for (int r = 0; r < 4; r++) {
 			int o = firstRow + thread / 32 * 4 + r;
-			if (p < s.N * size && o < s.O) {
-				int image = p / size, position = o * size + p % size;
-				float v = sums[r][q];
-				if (by && !(READ(by, image, o, position) > 0))
-					v = 0;
-				STORE(y, image, position, v);
-			}
+			store_pixel(y, yLies, SEEN(by), s, p, o, sums[r][q]);
 		}
 	}
 }
@@ -118,16 +58,11 @@ KERNEL(256) void correlate_depthwise(TARGET(y), VIEW(x), GLOBAL const float *k, 
 }
 
 // weight_parts computes the gradients by the weights, dk[o, c, a, b] = Σ dy[n, o, i, j] · x[n, c, h, w], summed over a part of
-// the pixels of all images: partial[part, o, c, a, b]. A group of 128 threads computes OUTS channels of TERMS terms, 4 × 4 a
-// thread, in steps of SPAN pixels.
-#define OUTS 32
-#define TERMS 64
-#define SPAN 32
-
+// the pixels of all images: partial[part, o, c, a, b]. Each thread computes 4 × 4 numbers.
 KERNEL(128) void weight_parts(GLOBAL float *partial, int partialAt, VIEW(dy), VIEW(x), struct correlation s, int parts)
 {
 	SHARED float gradients[SPAN * (OUTS + 1)], inputs[SPAN * (TERMS + 1)];
-	int size = s.OH * s.OW, taps = s.KH * s.KW, terms = s.C * taps, thread = THREAD, part = GROUP_Z;
+	int size = s.OH * s.OW, terms = s.C * s.KH * s.KW, thread = THREAD, part = GROUP_Z;
 	int firstOut = GROUP_Y * OUTS, firstTerm = GROUP_X * TERMS;
 	int each = (s.N * size + parts - 1) / parts, end = part * each + each;
 	if (end > s.N * size)
@@ -141,21 +76,8 @@ KERNEL(128) void weight_parts(GLOBAL float *partial, int partialAt, VIEW(dy), VI
 	for (int first = part * each; first < end; first += SPAN) {
 		int lane = thread % SPAN, pixel = first + lane, inside = pixel < end;
 		int n = pixel / size, position = pixel % size, i = position / s.OW, j = position % s.OW;
-		for (int row = thread / SPAN; row < OUTS; row += 128 / SPAN) {
-			int o = firstOut + row;
-			gradients[lane * (OUTS + 1) + row] = inside && o < s.O ? READ(dy, n, o, o * size + position) : 0;
-		}
-		for (int row = thread / SPAN; row < TERMS; row += 128 / SPAN) {
-			int term = firstTerm + row;
-			float v = 0;
-			if (inside && term < terms) {
-				int c = term / taps, t = term - c * taps;
-				int from = tapped(s, i, j, t / s.KW, t % s.KW);
-				if (from >= 0)
-					v = rectified(READ(x, n, c, c * s.H * s.W + from), s.relu);
-			}
-			inputs[lane * (TERMS + 1) + row] = v;
-		}
+		load_gradients(gradients, OUTS + 1, SEEN(dy), s, firstOut, inside, n, position);
+		load_inputs(inputs, TERMS + 1, SEEN(x), s, firstTerm, inside, n, i, j);
 		BARRIER;
 		for (int p = 0; p < SPAN; p++) {
 			SHARED_PTR const float *u = gradients + p * (OUTS + 1) + thread / 16, *v = inputs + p * (TERMS + 1) + thread % 16;

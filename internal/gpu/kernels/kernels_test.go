@@ -15,13 +15,18 @@ func TestPTXHasEveryKernel(t *testing.T) {
 		slices.Sort(found)
 		return found
 	}
-	source := names(`(?m)^KERNEL\(\d+\) void (\w+)\(`, OpenCL())
-	compiled := names(`\.entry (\w+)\(`, string(PTX()))
-	if len(source) == 0 || !slices.Equal(source, compiled) {
-		t.Errorf("the source has %v, the PTX %v: run make cuda", source, compiled)
-	}
 	const most = 2 << 20
-	if len(PTX()) > most {
-		t.Errorf("the PTX has %d bytes, more than %d", len(PTX()), most)
+	for name, program := range map[string]struct {
+		source string
+		ptx    []byte
+	}{"kernels": {OpenCL(), PTX()}, "tensor": {TensorOpenCL(), TensorPTX()}} {
+		source := names(`(?m)^KERNEL\(\d+\) void (\w+)\(`, program.source)
+		compiled := names(`\.entry (\w+)\(`, string(program.ptx))
+		if len(source) == 0 || !slices.Equal(source, compiled) {
+			t.Errorf("%s: the source has %v, the PTX %v: run make cuda", name, source, compiled)
+		}
+		if len(program.ptx) > most {
+			t.Errorf("%s: the PTX has %d bytes, more than %d", name, len(program.ptx), most)
+		}
 	}
 }

@@ -7,6 +7,9 @@ struct view { int at, stride, scaleAt, shiftAt, otherAt, otherStride, otherScale
 	GLOBAL const float *x, GLOBAL const float *x##Scale, GLOBAL const float *x##Shift, \
 	GLOBAL const float *x##Other, GLOBAL const float *x##OtherScale, struct view x##Lies
 
+// SEEN passes a view on to a function that declares one.
+#define SEEN(x) x, x##Scale, x##Shift, x##Other, x##OtherScale, x##Lies
+
 // READ is the number at a position in image n, which belongs to channel c.
 #define READ(x, n, c, position) \
 	viewed(x, x##Scale, x##Shift, x##Other, x##OtherScale, x##Lies, n, c, position)

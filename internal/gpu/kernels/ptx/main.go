@@ -1,4 +1,4 @@
-// Command ptx compiles the kernels for CUDA to kernels.ptx, in the current folder. It needs clang, and nothing of NVIDIA's.
+// Command ptx compiles the kernels for CUDA to kernels.ptx and tensor.ptx, in the current folder. It needs clang, and nothing of NVIDIA's.
 // Other versions of clang than the one it asks for write other texts for the same kernels.
 package main
 
@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"nat/internal/gpu/kernels"
 )
@@ -16,13 +17,18 @@ import (
 const (
 	clang   = "clang"
 	version = "clang version 14."
-	output  = "kernels.ptx"
 )
 
-// flags are what turns CUDA C into PTX for Volta, the oldest generation; drivers compile that for every later one. Nothing of
-// the toolkit is read.
+// programs are what is compiled: for Volta, the oldest generation, and what needs tensor cores for Ampere. Drivers compile that for
+// every later one.
+var programs = []struct{ output, architecture, source string }{
+	{"kernels.ptx", "sm_70", kernels.CUDA()},
+	{"tensor.ptx", "sm_80", kernels.TensorCUDA()},
+}
+
+// flags are what turns CUDA C into PTX. Nothing of the toolkit is read.
 var flags = []string{
-	"-x", "cuda", "--cuda-device-only", "--cuda-gpu-arch=sm_70", "-nocudainc", "-nocudalib", "-ffp-contract=off", "-O3", "-S",
+	"-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", "-ffp-contract=off", "-O3", "-S",
 }
 
 func main() {
@@ -45,15 +51,18 @@ func generate() error {
 	if err != nil {
 		return err
 	}
-	err = compile(filepath.Join(folder, "kernels.cu"))
+	for _, p := range programs {
+		err = errors.Join(err, compile(filepath.Join(folder, "kernels.cu"), p.source, p.architecture, p.output))
+	}
 	return errors.Join(err, os.RemoveAll(folder))
 }
 
-func compile(source string) error {
-	if err := os.WriteFile(source, []byte(kernels.CUDA()), 0o600); err != nil {
+// compile writes the source to a file and what becomes of it to output.
+func compile(file, source, architecture, output string) error {
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		return err
 	}
-	c := exec.Command(clang, append(flags, source, "-o", output)...)
+	c := exec.Command(clang, append(slices.Clone(flags), "--cuda-gpu-arch="+architecture, file, "-o", output)...)
 	c.Stderr = os.Stderr
 	return c.Run()
 }
