@@ -115,7 +115,7 @@ func TestRunNetwork(t *testing.T) {
 		sum += o.Time
 		found[o.Name] = true
 	}
-	if sum <= 0 || sum > r.Step || !found["separable-3x3-gradient"] || !found["scale-shift-gradient"] || r.Limits == (Limits{}) {
+	if sum <= 0 || sum > r.Step || !found["separable-3x3-gradient"] || !found["norm-gradient"] || r.Limits == (Limits{}) {
 		t.Errorf("operations take %v of steps of %v: %v", sum, r.Step, r.Operations)
 	}
 	if !slices.Equal(told, []int{1, 3, 2, 3, 3, 3}) {
