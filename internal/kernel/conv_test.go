@@ -10,8 +10,8 @@ import (
 // convTolerance bounds the rounding of sums of some thousand products, relative to the largest sum.
 const convTolerance = 3e-6
 
-// winogradTolerance is the same for Winograd convolutions.
-const winogradTolerance = 1e-5
+// winogradTolerance is the same for Winograd convolutions, which lose another digit: fuzzing found 1.2e-5.
+const winogradTolerance = 2e-5
 
 // square returns a convolution k×k with the same stride in both directions, padded as the search space pads (spec
 // section 3): the size stays, or is divided by the stride.
