@@ -1,9 +1,7 @@
 package search
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -45,22 +43,7 @@ func TestRecipeStoppedAndResumed(t *testing.T) {
 	}
 	folder := filepath.Join(t.TempDir(), "run")
 	random := rand.New(rand.NewPCG(5, 6))
-	for {
-		ctx, cancel := context.WithCancel(t.Context())
-		stopAt := 1 + random.IntN(9)
-		err := s.run(ctx, t, folder, &watcher{at: func(step int) {
-			if step == stopAt {
-				cancel()
-			}
-		}})
-		cancel()
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
-	}
+	s.stopAndResume(t, folder, random, 9)
 	compare(t, folder, want)
 }
 

@@ -91,6 +91,26 @@ func (s setting) run(ctx context.Context, t *testing.T, folder string, w *watche
 	return search.Run(ctx)
 }
 
+// stopAndResume runs a search to its end, stopped after every few steps, at most so many, and returns how often it was.
+func (s setting) stopAndResume(t *testing.T, folder string, random *rand.Rand, most int) (breaks int) {
+	for ; ; breaks++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		stopAt := 1 + random.IntN(most)
+		err := s.run(ctx, t, folder, &watcher{at: func(step int) {
+			if step == stopAt {
+				cancel()
+			}
+		}})
+		cancel()
+		if err == nil {
+			return breaks
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // complete runs a search to its end and returns its folder.
 func (s setting) complete(t *testing.T) string {
 	t.Helper()
@@ -306,24 +326,7 @@ func TestStoppedAndResumed(t *testing.T) {
 	}
 	folder := filepath.Join(t.TempDir(), "run")
 	random := rand.New(rand.NewPCG(3, 4))
-	breaks := 0
-	for {
-		ctx, cancel := context.WithCancel(t.Context())
-		stopAt := 1 + random.IntN(50)
-		err := s.run(ctx, t, folder, &watcher{at: func(step int) {
-			if step == stopAt {
-				cancel()
-			}
-		}})
-		cancel()
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
-		breaks++
-	}
+	breaks := s.stopAndResume(t, folder, random, 50)
 	if breaks < 5 {
 		t.Errorf("stopped only %d times", breaks)
 	}
