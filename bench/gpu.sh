@@ -5,7 +5,7 @@
 #     bench/gpu.sh pack [CIFAR]        where there is Go: makes .gpu/, which git ignores, of the sources and CIFAR-10's binary layout
 #     bench/gpu.sh data                takes the parts of CIFAR-10 that are in .gpu/data; once all are there, unpacks them
 #     bench/gpu.sh golden              the golden tests, and compute-sanitizer
-#     bench/gpu.sh bench               steps of a search beside PyTorch's, and profiles of the heaviest kernels
+#     bench/gpu.sh bench               steps of a search beside PyTorch's, in lower precisions too, and profiles of the heaviest kernels
 #     bench/gpu.sh search [OP_TYPE]    a search, as many epochs as there is time for; again to go on
 #
 # What each stage needs of .gpu/: data one part or more (.gpu/data/part-N; each fits beside the repository), golden .gpu/tests,
@@ -174,6 +174,14 @@ bench() {
 		say "there is no PyTorch for $device"
 		timeout "$(left 120)" "$nat" bench --device "$device" --json "${flags[@]}" | tee "$out/bench.json" | tee -a "$out/log"
 	fi
+	case $device in cuda*)
+		for precision in tf32 bf16; do # which older cards refuse
+			timeout "$(left 100)" "$nat" bench --device "$device" --precision "$precision" --json "${flags[@]}" >"$out/bench-$precision.json" 2>>"$out/log" ||
+				say "there are no figures for $precision: $(tail -1 "$out/log")"
+			[ ! -s "$out/bench-$precision.json" ] || say "$precision: $(cat "$out/bench-$precision.json")"
+		done
+		;;
+	esac
 	profile "$nat" "${flags[@]}"
 }
 
