@@ -63,7 +63,6 @@ func BenchmarkPlanes(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	size := images * channels * side * side
 	x, y, z := normal(r, size), make([]float32, size), normal(r, size)
-	mean, variance, invStd := make([]float32, channels), make([]float32, channels), make([]float32, channels)
 	max3 := Pool{N: images, C: channels, H: side, W: side, OH: side, OW: side, K: 3, Stride: 1, Pad: 1, Max: true}
 	average5 := Pool{N: images, C: channels, H: side, W: side, OH: side, OW: side, K: 5, Stride: 1, Pad: 2}
 	in, into, gradient := Plain(x, channels, side*side), Whole(y, channels, side*side), Plain(z, channels, side*side)
@@ -73,7 +72,6 @@ func BenchmarkPlanes(b *testing.B) {
 		operands int
 		run      func()
 	}{
-		{"scale and shift backward", 3, func() { ScaleShiftBackward(w, y, mean, variance, z, x, invStd, n) }},
 		{"max 3x3 forward", 2, func() { PoolForward(w, into, nil, in, max3) }},
 		{"max 3x3 backward", 3, func() { PoolBackward(w, into, gradient, in, max3) }},
 		{"average 5x5 forward", 2, func() { PoolForward(w, into, nil, in, average5) }},

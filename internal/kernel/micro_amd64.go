@@ -259,11 +259,6 @@ func totalAVX512(x []float32) (sum float64)
 //go:noescape
 func deviationsAVX512(x []float32, centre float32) (sum float64, squares float64)
 
-// momentsAVX512 returns Σ g and Σ g·(x − centre).
-//
-//go:noescape
-func momentsAVX512(g []float32, x []float32, centre float32) (sumG float64, sumGX float64)
-
 // describeAVX512 writes each row's mean and sum of squared deviations from it; inverse is 1/n.
 //
 //go:noescape
@@ -541,11 +536,6 @@ func totalAVX2(x []float32) (sum float64)
 //
 //go:noescape
 func deviationsAVX2(x []float32, centre float32) (sum float64, squares float64)
-
-// momentsAVX2 returns Σ g and Σ g·(x − centre).
-//
-//go:noescape
-func momentsAVX2(g []float32, x []float32, centre float32) (sumG float64, sumGX float64)
 
 // describeAVX2 writes each row's mean and sum of squared deviations from it; inverse is 1/n.
 //

@@ -20,10 +20,9 @@ type passes struct {
 	// of zeros.
 	step      func(p, buffer, gradient []float32, rate, momentum, decay float32)
 	firstStep func(p, buffer, gradient []float32, rate, decay float32)
-	// total returns Σ x, deviations Σ (x − centre) and Σ (x − centre)², moments Σ g and Σ g·(x − centre).
+	// total returns Σ x, deviations Σ (x − centre) and Σ (x − centre)².
 	total      func(x []float32) float64
 	deviations func(x []float32, centre float32) (sum, squares float64)
-	moments    func(g, x []float32, centre float32) (sumG, sumGX float64)
 }
 
 // portablePasses are those of the portable set.
@@ -32,7 +31,7 @@ var portablePasses = passes{
 	scaleAndShift: scaleAndShift, combine: combine,
 	scaleShiftRectify: scaleShiftRectify, combineRectify: combineRectify,
 	step: step, firstStep: firstStep,
-	total: total, deviations: deviations, moments: moments,
+	total: total, deviations: deviations,
 }
 
 func rectify(y, x []float32) {
@@ -171,6 +170,7 @@ func deviations(x []float32, centre float32) (sum, squares float64) {
 	return sum, squares
 }
 
+// moments returns Σ g and Σ g·(x − centre).
 func moments(g, x []float32, centre float32) (sumG, sumGX float64) {
 	for len(g) > 0 {
 		n := min(sumBlock, len(g))

@@ -18,7 +18,7 @@ func assembly() (found []set) {
 				scaleAndShift: scaleAndShiftAVX512, combine: combineAVX512,
 				scaleShiftRectify: scaleShiftRectifyAVX512, combineRectify: combineRectifyAVX512,
 				step: stepAVX512, firstStep: firstStepAVX512,
-				total: totalAVX512, deviations: deviationsAVX512, moments: momentsAVX512,
+				total: totalAVX512, deviations: deviationsAVX512,
 			},
 			rowPasses: rowPasses{
 				describe: describeRows(describeAVX512), gradientMoments: gradientRows(gradientMomentsAVX512),
@@ -66,7 +66,7 @@ func assembly() (found []set) {
 				scaleAndShift: scaleAndShiftAVX2, combine: combineAVX2,
 				scaleShiftRectify: scaleShiftRectifyAVX2, combineRectify: combineRectifyAVX2,
 				step: stepAVX2, firstStep: firstStepAVX2,
-				total: totalAVX2, deviations: deviationsAVX2, moments: momentsAVX2,
+				total: totalAVX2, deviations: deviationsAVX2,
 			},
 			rowPasses: rowPasses{
 				describe: describeRows(describeAVX2), gradientMoments: gradientRows(gradientMomentsAVX2),

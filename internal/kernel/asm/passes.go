@@ -163,12 +163,6 @@ func (t target) totals() {
 				VADDPS(d, sums[0], sums[0])
 				VFMADD231PS(d, d, sums[1])
 			}},
-		{name: "moments", doc: "returns Σ g and Σ g·(x − centre)", inputs: []string{"g", "x"}, scalars: []string{"centre"},
-			sums: []string{"sumG", "sumGX"},
-			add: func(sums, in, s []vector, _ *lanes) { // beyond the lanes g is 0
-				VADDPS(in[0], sums[0], sums[0])
-				VFMADD231PS(in[0], t.subtract(in[1], s[0]), sums[1])
-			}},
 	} {
 		t.total(k)
 	}
