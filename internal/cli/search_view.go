@@ -18,6 +18,7 @@ type searchView struct {
 	runView
 	folder string
 	at     search.Progress
+	reward search.Reward
 	// the last of their kind
 	weights *search.WeightMeans
 	policy  *search.PolicyMeans
@@ -32,6 +33,7 @@ func (p *program) newSearchView() *searchView {
 func (v *searchView) begin(run *search.Search, set *dataset.Set) {
 	v.folder = run.Folder()
 	o := run.Options()
+	v.reward = o.Theta.Reward
 	parameters := 0
 	for _, p := range run.Model().Parameters() {
 		parameters += len(p.Data)
@@ -72,7 +74,7 @@ func (v *searchView) Recorded(r search.Record) {
 	switch r.Kind {
 	case search.StepRecord:
 		if v.lineDue() {
-			v.line("%s, step %d/%d: %s", v.place(), r.Step, v.at.Steps, means(r))
+			v.line("%s, step %d/%d: %s", v.place(), r.Step, v.at.Steps, v.means(r))
 		}
 	case search.PhaseRecord:
 		if r.Weights != nil {
@@ -80,7 +82,7 @@ func (v *searchView) Recorded(r search.Record) {
 		} else {
 			v.policy = r.Policy
 		}
-		v.line("epoch %d/%d, %s: %s, %s s, waited for data %.1f %%", r.Epoch, v.at.Epochs, phaseName(v.at.Phase), means(r),
+		v.line("epoch %d/%d, %s: %s, %s s, waited for data %.1f %%", r.Epoch, v.at.Epochs, phaseName(v.at.Phase), v.means(r),
 			grouped(int(r.Timing.Seconds)), 100*r.Timing.DataWait)
 	case search.TrialRecord:
 		v.trial = r.Trial
@@ -91,13 +93,14 @@ func (v *searchView) Recorded(r search.Record) {
 }
 
 // means says in words what a record of steps has.
-func means(r search.Record) string {
+func (v *searchView) means(r search.Record) string {
 	if w := r.Weights; w != nil {
 		return fmt.Sprintf("loss %.3f, accuracy %s, %.0f images/s", w.Loss, inPercent(w.Accuracy), r.Timing.ImagesPerSecond)
 	}
 	p := r.Policy
-	return fmt.Sprintf("reward %+.2f ± %.2f points, accuracy %s → %s, entropy %.1f + %.1f, skip %s, null %s, %.0f images/s",
-		100*p.Reward, 100*p.RewardStd, inPercent(p.InputAccuracy), inPercent(p.OutputAccuracy), p.EntropyNormal, p.EntropyReduce,
+	unit, scale := v.reward.Unit()
+	return fmt.Sprintf("reward %+.3g ± %.2g %s, accuracy %s → %s, entropy %.1f + %.1f, skip %s, null %s, %.0f images/s",
+		scale*p.Reward, scale*p.RewardStd, unit, inPercent(p.InputAccuracy), inPercent(p.OutputAccuracy), p.EntropyNormal, p.EntropyReduce,
 		inPercent(p.SkipShare), inPercent(p.NullShare), r.Timing.ImagesPerSecond)
 }
 

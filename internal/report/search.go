@@ -30,7 +30,7 @@ func (p *Page) ofSearch(ctx context.Context, f *runfolder.Folder, o Options) err
 		return err
 	}
 	p.summariseSearch(config, records)
-	for _, c := range searchCharts(records) {
+	for _, c := range searchCharts(config.Settings.Theta.Reward, records) {
 		if err := p.chart(c); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func curve(name string, records []search.Record, value func(r search.Record) (fl
 }
 
 // searchCharts returns the curves of a search.
-func searchCharts(records []search.Record) []draw.Chart {
+func searchCharts(reward search.Reward, records []search.Record) []draw.Chart {
 	weights := func(name string, of func(m *search.WeightMeans) float64) draw.Series {
 		return curve(name, records, func(r search.Record) (float64, bool) {
 			if r.Weights == nil {
@@ -121,6 +121,7 @@ func searchCharts(records []search.Record) []draw.Chart {
 			return of(r.Policy), true
 		})
 	}
+	unit, scale := reward.Unit()
 	return []draw.Chart{
 		{Title: "Supernet: loss on its training batches", X: "epoch", Y: "cross-entropy", Series: []draw.Series{
 			weights("", func(m *search.WeightMeans) float64 { return m.Loss }),
@@ -130,8 +131,8 @@ func searchCharts(records []search.Record) []draw.Chart {
 			policy("held out, input", func(m *search.PolicyMeans) float64 { return 100 * m.InputAccuracy }),
 			policy("held out, transformed", func(m *search.PolicyMeans) float64 { return 100 * m.OutputAccuracy }),
 		}},
-		{Title: "Reward of the policy", X: "epoch", Y: "points of accuracy", Series: []draw.Series{
-			policy("mean", func(m *search.PolicyMeans) float64 { return 100 * (m.OutputAccuracy - m.InputAccuracy) }),
+		{Title: "Reward of the policy", X: "epoch", Y: unit, Series: []draw.Series{
+			policy("mean", func(m *search.PolicyMeans) float64 { return scale * m.Reward }),
 		}},
 		{Title: "Entropy of the policy", X: "epoch", Y: "nats a cell", Series: []draw.Series{
 			policy("normal cell", func(m *search.PolicyMeans) float64 { return m.EntropyNormal }),

@@ -47,6 +47,14 @@ const (
 	LossReward     Reward = "loss"     // in cross-entropy, in nats
 )
 
+// Unit returns what people read such rewards in, and how many of that a reward of 1 is.
+func (r Reward) Unit() (name string, scale float64) {
+	if r == LossReward {
+		return "nats", 1
+	}
+	return "points of accuracy", 100
+}
+
 // Prepared returns the settings with those of a recipe for so many epochs.
 func (t PolicyTraining) Prepared(r Recipe, epochs int) PolicyTraining {
 	t.Warmup, t.Transformations, t.Reward = 0, 1, AccuracyReward
