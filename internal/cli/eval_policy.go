@@ -175,7 +175,18 @@ type policyArchitecture struct {
 	MAddsRatio      float64            `json:"madds_ratio"`
 	ParametersRatio float64            `json:"parameters_ratio"`
 	Choice          string             `json:"choice"` // of the policy
+	NATv2           *policyCounterpart `json:"natv2,omitempty"`
 }
+
+// policyCounterpart sets a choice beside what NATv2 made of the same architecture, as published.
+type policyCounterpart struct {
+	Agreeing int     `json:"edges_agreeing"`
+	Edges    int     `json:"edges"`
+	Gain     float64 `json:"gain"` // of NATv2's
+}
+
+// natv2 is what the names of NATv2's published results begin with.
+const natv2 = "NATv2_"
 
 func newPolicyResult(r assess.Report, m *model.Model, s evalPolicySettings) policyResult {
 	result := policyResult{
@@ -190,6 +201,10 @@ func newPolicyResult(r assess.Report, m *model.Model, s evalPolicySettings) poli
 		*ways[w.Way] = newPolicyWay(w)
 	}
 	result.MAddsRatio, result.ParametersRatio = result.Policy.MAddsRatio, result.Policy.ParametersRatio
+	counterparts := map[string]*policyCounterpart{}
+	for _, c := range r.Published.Counterparts(natv2) {
+		counterparts[c.Input] = &policyCounterpart{c.Agreeing, c.Edges, c.Theirs}
+	}
 	for _, t := range r.Published.Trials {
 		gains := map[string]float64{}
 		for i, c := range t.Choices {
@@ -199,6 +214,7 @@ func newPolicyResult(r assess.Report, m *model.Model, s evalPolicySettings) poli
 		result.Published = append(result.Published, policyArchitecture{
 			t.Input.Name, t.Accuracy, gains, float64(c.Cost.MAdds) / float64(t.Cost.MAdds),
 			float64(c.Cost.Parameters) / float64(t.Cost.Parameters), c.String(),
+			counterparts[t.Input.Name],
 		})
 	}
 	return result
@@ -255,6 +271,24 @@ func (p *program) printPolicy(r assess.Report, s evalPolicySettings) {
 	}
 	p.print("\n")
 	p.printPublished(r.Published)
+	if all := r.Published.Counterparts(natv2); len(all) > 0 {
+		p.print("\n")
+		p.printCounterparts(all)
+	}
+}
+
+// printCounterparts prints the policy's choices beside NATv2's.
+func (p *program) printCounterparts(all []assess.Counterpart) {
+	rows := [][]string{{"beside NATv2's", "edges that agree", "gain of the policy's", "gain of NATv2's"}}
+	agreeing, edges, n := 0, 0, float64(len(all))
+	var ours, theirs float64
+	gain := func(x float64) string { return fmt.Sprintf("%+.1f", 100*x) }
+	for _, c := range all {
+		rows = append(rows, []string{c.Input, fmt.Sprintf("%d of %d", c.Agreeing, c.Edges), gain(c.Ours), gain(c.Theirs)})
+		agreeing, edges = agreeing+c.Agreeing, edges+c.Edges
+		ours, theirs = ours+c.Ours/n, theirs+c.Theirs/n
+	}
+	p.printTable(append(rows, []string{"all", fmt.Sprintf("%d of %d", agreeing, edges), gain(ours), gain(theirs)}))
 }
 
 // printPublished prints what was gained on each published architecture.
