@@ -43,7 +43,7 @@ type deriveSettings struct {
 	batchSize                       int
 	out                             string
 	formats                         []draw.Format
-	noDraw, json                    bool
+	noDraw, json, table             bool
 }
 
 func (p *program) deriveCommand() *cobra.Command {
@@ -62,6 +62,7 @@ sample of real images, so that neither a network nor a disk is needed. The shipp
 for images of other classes they give the policy's most probable transformation, without accuracies.`,
 		Example: `  nat derive DARTS
   nat derive VGG --max-madds 270M --pareto
+  nat derive --table $(nat genotypes --names)
   nat derive train.log --n-archs 30 --data ~/cifar-10
   nat derive --arch ENAS --model-path runs/search-1 --no-eval --json`,
 		ValidArgsFunction: completeArchitecture,
@@ -74,9 +75,10 @@ for images of other classes they give the policy's most probable transformation,
 			return usagef(c, "name an architecture, as in %s DARTS; nat genotypes lists the published ones", c.CommandPath())
 		}
 		s.imagesGiven = c.Flags().Changed("images")
-		if err := exclusive(c, "pareto", "no-eval"); err != nil {
+		if err := errors.Join(exclusive(c, "pareto", "no-eval"), exclusive(c, "table", "json")); err != nil {
 			return err
 		}
+		s.noDraw = s.noDraw || s.table
 		if s.given() && !c.Flags().Changed("n-archs") {
 			s.candidates = racedCandidates
 		}
@@ -108,6 +110,7 @@ func (s *deriveSettings) define(flags *pflag.FlagSet) {
 	formatFlag(flags, &s.formats)
 	flags.BoolVar(&s.noDraw, "no-draw", false, "make no drawings")
 	jsonFlag(flags, &s.json)
+	flags.BoolVar(&s.table, "table", false, "print a row of a Markdown table for each architecture instead, and make no drawings")
 }
 
 // derivable is an architecture and the model to transform it with.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"nat/internal/derive"
@@ -102,6 +103,10 @@ func (p *program) printDerivation(r derive.Result, m *model.Model, s deriveSetti
 	if s.json {
 		return p.printJSON(newDerivedResult(r, m, s))
 	}
+	if s.table {
+		p.printDerivedRow(r, s, first)
+		return p.stdout.err
+	}
 	if !first {
 		p.print("\n")
 	}
@@ -124,6 +129,31 @@ func (p *program) printDerivation(r derive.Result, m *model.Model, s deriveSetti
 	}
 	p.printChoices(r)
 	return p.stdout.err // the next architecture would be derived in vain
+}
+
+// printDerivedRow prints a row of a Markdown table, after its header where it is the first.
+func (p *program) printDerivedRow(r derive.Result, s deriveSettings, first bool) {
+	header := []string{"architecture", "accuracy", "transformed", "multiply-adds", "transformed", "parameters", "transformed"}
+	row := []string{
+		r.Input.Name, percent(r.Input.Test), percent(r.Output.Test), inMillions(r.Input.Cost.MAdds), inMillions(r.Output.Cost.MAdds),
+		inMillions(r.Input.Cost.Parameters), inMillions(r.Output.Cost.Parameters),
+	}
+	if s.noEval {
+		header, row = slices.Delete(header, 1, 3), slices.Delete(row, 1, 3)
+	}
+	if first {
+		p.print("| %s |\n|%s\n", strings.Join(header, " | "), strings.Repeat(" --- |", len(header)))
+	}
+	p.print("| %s |\n", strings.Join(row, " | "))
+}
+
+// inMillions writes a number in millions with three digits, or all before the point.
+func inMillions(n int) string {
+	digits := 2
+	for x := n; x >= 10_000_000 && digits > 0; x /= 10 {
+		digits--
+	}
+	return strings.TrimSpace(millions(n, digits))
 }
 
 // printComparison prints accuracies and costs side by side.
