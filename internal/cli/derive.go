@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"nat/genotypes"
 	"nat/internal/dataset"
 	"nat/internal/derive"
 	"nat/internal/draw"
@@ -35,6 +36,7 @@ type deriveSettings struct {
 	budgetSettings
 	architectures                   []string
 	random                          int
+	published                       bool
 	candidates, images              int
 	selectOn                        string
 	withMode, allowCostlier, noEval bool
@@ -62,7 +64,7 @@ sample of real images, so that neither a network nor a disk is needed. The shipp
 for images of other classes they give the policy's most probable transformation, without accuracies.`,
 		Example: `  nat derive DARTS
   nat derive VGG --max-madds 270M --pareto
-  nat derive --table $(nat genotypes --names)
+  nat derive --published --table
   nat derive train.log --n-archs 30 --data ~/cifar-10
   nat derive --arch ENAS --model-path runs/search-1 --no-eval --json`,
 		ValidArgsFunction: completeArchitecture,
@@ -71,6 +73,9 @@ for images of other classes they give the policy's most probable transformation,
 	p.acceptPublished(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		s.architectures = append(s.architectures, args...)
+		if s.published {
+			s.architectures = append(s.architectures, genotypes.Names()...)
+		}
 		if len(s.architectures) == 0 && s.random == 0 {
 			return usagef(c, "name an architecture, as in %s DARTS; nat genotypes lists the published ones", c.CommandPath())
 		}
@@ -93,6 +98,7 @@ for images of other classes they give the policy's most probable transformation,
 func (s *deriveSettings) define(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&s.architectures, "arch", nil, "`architecture` to transform, as the argument ARCH; also several times")
 	wholeNumber(flags, &s.random, "random", 0, 1, maxRandom, "transform that many architectures drawn at random")
+	flags.BoolVar(&s.published, "published", false, "transform all published architectures")
 	s.modelSettings.define(flags, "kind of supernet, where the checkpoint doesn't say it")
 	wholeNumber(flags, &s.candidates, "n-archs", 10, 1, 100_000, "transformations to choose from")
 	wholeNumber(flags, &s.images, "images", 512, 0, 10_000_000, "images to choose on, and to test on; 0 takes all")
