@@ -87,11 +87,13 @@ func defineOptions(flags *pflag.FlagSet, o *search.Options) {
 		}, "word", standard}, name, usage+": "+strings.Join(words, ", "))
 	}
 	word("recipe", string(d.Recipe), []string{string(search.Published), string(search.LeaveOneOut)},
-		"settings of the policy's training, where the next three aren't given", func(text string) { o.Recipe = search.Recipe(text) })
+		"settings of the policy's training, where its learning rate and the next ones aren't given", func(text string) { o.Recipe = search.Recipe(text) })
 	wholeNumber(flags, &o.Theta.Warmup, "theta-warmup", d.Theta.Warmup, 0, 1_000_000, "epochs that train the supernet alone, at first")
 	wholeNumber(flags, &o.Theta.Transformations, "theta-transformations", d.Theta.Transformations, 1, 64, "transformations of each input, of several each with the others' mean reward as baseline")
 	word("theta-reward", string(d.Theta.Reward), []string{string(search.AccuracyReward), string(search.LossReward)},
 		"what a reward is the difference of", func(text string) { o.Theta.Reward = search.Reward(text) })
+	realNumber(flags, &o.Theta.RateEnd, "theta-rate-end", d.Theta.RateEnd, 0, 1, "part of the policy's learning rate that is left in the end, along a cosine")
+	flags.BoolVar(&o.Theta.Normalise, "theta-normalise", d.Theta.Normalise, "divide what rewards are above their baseline by its moving root mean square")
 	wholeNumber(flags, &o.Policy.Embedding, "edge-hid", d.Policy.Embedding, 1, 1<<12, "numbers in the policy's embedding of an operation")
 	wholeNumber(flags, &o.Policy.Features, "transformer-nfeat", d.Policy.Features, 1, 1<<12, "features of a node in the policy")
 	wholeNumber(flags, &o.Policy.Hidden, "transformer-nhid", d.Policy.Hidden, 1, 1<<12, "hidden features of a node in the policy")
@@ -135,6 +137,30 @@ func alias(flags *pflag.FlagSet, name, other string) {
 	flags.AddFlag(&f)
 }
 
+// withRecipe returns how the policy is trained: as the recipe says, but for what is given singly.
+func withRecipe(c *cobra.Command, o search.Options) search.PolicyTraining {
+	given, t := c.Flags().Changed, o.Theta.Prepared(o.Recipe, o.Epochs)
+	if given("transformer-learning-rate") || given("arch-learning-rate") {
+		t.Rate = o.Theta.Rate
+	}
+	if given("theta-warmup") {
+		t.Warmup = o.Theta.Warmup
+	}
+	if given("theta-transformations") {
+		t.Transformations = o.Theta.Transformations
+	}
+	if given("theta-reward") {
+		t.Reward = o.Theta.Reward
+	}
+	if given("theta-rate-end") {
+		t.RateEnd = o.Theta.RateEnd
+	}
+	if given("theta-normalise") {
+		t.Normalise = o.Theta.Normalise
+	}
+	return t
+}
+
 // startSearch begins a search in a new run folder.
 func (p *program) startSearch(c *cobra.Command, s searchSettings) error {
 	o := s.options
@@ -144,16 +170,7 @@ func (p *program) startSearch(c *cobra.Command, s searchSettings) error {
 	if o.Supernet.Nodes == 0 {
 		o.Supernet.Nodes = o.Supernet.OpType.DefaultNodes()
 	}
-	recipe := o.Theta.Prepared(o.Recipe, o.Epochs)
-	if !c.Flags().Changed("theta-warmup") {
-		o.Theta.Warmup = recipe.Warmup
-	}
-	if !c.Flags().Changed("theta-transformations") {
-		o.Theta.Transformations = recipe.Transformations
-	}
-	if !c.Flags().Changed("theta-reward") {
-		o.Theta.Reward = recipe.Reward
-	}
+	o.Theta = withRecipe(c, o)
 	if err := o.Validate(); err != nil {
 		return usagef(c, "%s", err)
 	}

@@ -31,8 +31,10 @@ type Recipe string
 
 // The recipes.
 const (
-	Published   Recipe = "published"     // the policy learns from the first epoch on, from one transformation of each input
-	LeaveOneOut Recipe = "leave-one-out" // after 3/8 of the epochs, from two, each the other's baseline
+	Published Recipe = "published" // the policy learns from the first epoch on, from one transformation of each input
+	// After 3/8 of the epochs, from two, each the other's baseline, in steps that are three times as large at first and none in
+	// the end, and as large for small rewards as for large ones.
+	LeaveOneOut Recipe = "leave-one-out"
 )
 
 // Recipes returns all recipes.
@@ -57,9 +59,9 @@ func (r Reward) Unit() (name string, scale float64) {
 
 // Prepared returns the settings with those of a recipe for so many epochs.
 func (t PolicyTraining) Prepared(r Recipe, epochs int) PolicyTraining {
-	t.Warmup, t.Transformations, t.Reward = 0, 1, AccuracyReward
+	t.Rate, t.RateEnd, t.Warmup, t.Transformations, t.Reward, t.Normalise = 3e-4, 1, 0, 1, AccuracyReward, false
 	if r == LeaveOneOut {
-		t.Warmup, t.Transformations = 3*epochs/8, 2
+		t.Rate, t.RateEnd, t.Warmup, t.Transformations, t.Normalise = 1e-3, 0, 3*epochs/8, 2, true
 	}
 	return t
 }
@@ -73,12 +75,16 @@ type WeightTraining struct {
 // PolicyTraining is how the policy's weights θ are trained: by Adam, on REINFORCE's gradient.
 type PolicyTraining struct {
 	Rate, Beta1, Beta2, Epsilon, Decay float64
+	RateEnd                            float64 // part of Rate that is left in the end, along a cosine over the policy's epochs
 	EntropyWeight                      float64
 	BaselineDecay                      float64 // γ of the moving average of rewards
 	Warmup                             int     // epochs that train the supernet alone, at first
 	// Transformations are drawn of each input. Of several, the mean reward of the others is the baseline of each.
 	Transformations int
 	Reward          Reward
+	// Normalise divides rewards less their baseline by the root of a moving average of their squares, so that the entropy weighs as
+	// much beside rewards of any size.
+	Normalise bool
 }
 
 // Trials are the looks at what the policy can do during a search: a random architecture is transformed, and the best of
@@ -100,9 +106,8 @@ func Default(t supernet.OpType) Options {
 		TrainPortion: model.DefaultTrainPortion,
 		Weights:      WeightTraining{Rate: 0.01, RateMin: 0.01, Momentum: 0.9, Decay: 3e-4},
 		Theta: PolicyTraining{
-			Rate: 3e-4, Beta1: 0.5, Beta2: 0.999, Epsilon: 1e-8, Decay: 5e-4, EntropyWeight: 0.003, BaselineDecay: 0.99,
-			Transformations: 1, Reward: AccuracyReward,
-		},
+			Beta1: 0.5, Beta2: 0.999, Epsilon: 1e-8, Decay: 5e-4, EntropyWeight: 0.003, BaselineDecay: 0.99,
+		}.Prepared(Published, 200),
 		Trials: Trials{Every: 4, Candidates: 10, Images: 512},
 		Recipe: Published,
 	}
@@ -131,6 +136,7 @@ func (o *Options) fields() []runs.Field {
 		named("n_archs", &o.Trials.Candidates), named("images", &o.Trials.Images),
 		runs.Later("recipe", &o.Recipe), runs.Later("theta_warmup", &o.Theta.Warmup),
 		runs.Later("theta_transformations", &o.Theta.Transformations), runs.Later("theta_reward", &o.Theta.Reward),
+		runs.Later("theta_rate_end", &o.Theta.RateEnd), runs.Later("theta_normalise", &o.Theta.Normalise),
 	}
 }
 
@@ -180,6 +186,7 @@ func (o Options) Validate() error {
 		runs.Share{Name: "momentum", Value: o.Weights.Momentum, Below: 1},
 		runs.Share{Name: "weight decay", Value: o.Weights.Decay, Below: runs.MaxRate},
 		runs.Share{Name: "learning rate of the policy", Value: o.Theta.Rate, Below: runs.MaxRate},
+		runs.Share{Name: "part of the policy's learning rate that is left", Value: o.Theta.RateEnd, Below: 1 + 1e-9},
 		runs.Share{Name: "first beta", Value: o.Theta.Beta1, Below: 1},
 		runs.Share{Name: "second beta", Value: o.Theta.Beta2, Below: 1},
 		runs.Share{Name: "epsilon", Value: o.Theta.Epsilon, Below: runs.MaxRate},
@@ -191,6 +198,15 @@ func (o Options) Validate() error {
 
 // rate returns the supernet's learning rate in an epoch, counted from 0: a cosine from Rate to RateMin.
 func (o Options) rate(epoch int) float64 {
-	w := o.Weights
-	return w.RateMin + (w.Rate-w.RateMin)*(1+math.Cos(math.Pi*float64(epoch)/float64(o.Epochs)))/2
+	return cosine(o.Weights.Rate, o.Weights.RateMin, epoch, o.Epochs)
+}
+
+// policyRate returns the policy's learning rate in an epoch, counted from 0: a cosine over the epochs after the warm-up.
+func (o Options) policyRate(epoch int) float64 {
+	return cosine(o.Theta.Rate, o.Theta.RateEnd*o.Theta.Rate, epoch-o.Theta.Warmup, o.Epochs-o.Theta.Warmup)
+}
+
+// cosine returns where a rate is that falls from one to another, after so many epochs.
+func cosine(from, to float64, epoch, epochs int) float64 {
+	return to + (from-to)*(1+math.Cos(math.Pi*float64(epoch)/float64(epochs)))/2
 }

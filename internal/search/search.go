@@ -76,7 +76,7 @@ func newSearch(o Options, m *model.Model, r Resources) (*Search, error) {
 	}
 	s.sgd = graph.SGD{Momentum: o.Weights.Momentum, Decay: o.Weights.Decay}
 	s.adam = graph.Adam{
-		Rate: o.Theta.Rate, Beta1: o.Theta.Beta1, Beta2: o.Theta.Beta2, Epsilon: o.Theta.Epsilon, Decay: o.Theta.Decay,
+		Beta1: o.Theta.Beta1, Beta2: o.Theta.Beta2, Epsilon: o.Theta.Epsilon, Decay: o.Theta.Decay,
 	}
 	return s, s.load()
 }

@@ -62,8 +62,8 @@ func Resume(path string, epochs int, r Resources) (s *Search, err error) {
 			return err
 		}
 		raised := epochs > c.Settings.Epochs
-		if w := c.Settings.Weights; raised && w.Rate != w.RateMin {
-			r.Observer.Warn("the learning rate falls over all epochs: " +
+		if w := c.Settings.Weights; raised && (w.Rate != w.RateMin || c.Settings.Theta.RateEnd < 1) {
+			r.Observer.Warn("a learning rate falls over all epochs: " +
 				"now that there are more, it goes on from where it would be with as many from the start")
 		}
 		c.Settings.Epochs = epochs

@@ -33,6 +33,7 @@ func (p position) reached(q position) bool {
 type state struct {
 	Position position `json:"position"`
 	Baseline float64  `json:"baseline"` // of rewards
+	Spread   float64  `json:"spread"`   // moving average of the squares of advantages, where they are normalised by it
 	Best     float64  `json:"best"`     // highest accuracy of transformed architectures in an epoch so far
 	Whole    tally    `json:"whole"`    // of the phase so far
 	Recent   tally    `json:"recent"`   // since the last line of metrics

@@ -1,6 +1,8 @@
 package search
 
 import (
+	"math"
+
 	"nat/internal/dataset"
 	"nat/internal/genotype"
 	"nat/internal/graph"
@@ -94,6 +96,9 @@ func (s *Search) reinforce(step int, decisions [][]policy.Decision, rewards []fl
 			all = append(all, d)
 		}
 	}
+	if o.Normalise {
+		s.normalise(all, n)
+	}
 	outcome, used, err := s.model.Policy.Gradients(s.Device, all, o.EntropyWeight/n, dropout)
 	if err != nil {
 		return outcome, err
@@ -102,9 +107,30 @@ func (s *Search) reinforce(step int, decisions [][]policy.Decision, rewards []fl
 	if err := runs.CheckLoss(outcome.Loss); err != nil {
 		return outcome, err
 	}
+	s.adam.Rate = s.options.policyRate(s.state.Position.Epoch)
 	if err := graph.Step(&s.adam, used); err != nil {
 		return outcome, err
 	}
 	s.state.Baseline = o.BaselineDecay*s.state.Baseline + (1-o.BaselineDecay)*sum/n
 	return outcome, nil
+}
+
+// normalise divides the advantages of n transformations by the root of the moving average of their squares, in which those of this
+// step count.
+func (s *Search) normalise(decisions []policy.Decision, n float64) {
+	squares := 0.0
+	for _, d := range decisions {
+		squares += d.Advantage * d.Advantage * n * n / float64(len(decisions))
+	}
+	if s.state.Spread == 0 {
+		s.state.Spread = squares
+	}
+	decay := s.options.Theta.BaselineDecay
+	s.state.Spread = decay*s.state.Spread + (1-decay)*squares
+	if s.state.Spread == 0 {
+		return // all advantages were 0 so far
+	}
+	for i := range decisions {
+		decisions[i].Advantage /= math.Sqrt(s.state.Spread)
+	}
 }
