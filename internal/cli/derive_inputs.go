@@ -81,7 +81,7 @@ func (f *modelsFor) load(path string) (*model.Model, error) {
 	}
 	m, err := model.Load(path, f.settings.opType)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w (--model-path names a checkpoint or a run folder)", err)
+		return nil, fmt.Errorf("%w (give a checkpoint or a run folder)", err)
 	}
 	return m, err
 }

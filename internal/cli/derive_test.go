@@ -223,7 +223,7 @@ func TestBadDerive(t *testing.T) {
 		{"DRTS " + full, exitFailed, "DRTS"},
 		{"ENAS " + full, exitFailed, "ENAS: full.safetensors: a genotype of 5 nodes does not fit a supernet of 4 (fully-concat)"},
 		{"DARTS ENAS " + full, exitFailed, "ENAS: full.safetensors: a genotype of 5 nodes"},
-		{"DARTS --model-path missing.pt", exitFailed, "missing.pt: no such file or directory (--model-path names a checkpoint or a run folder)"},
+		{"DARTS --model-path missing.pt", exitFailed, "missing.pt: no such file or directory (give a checkpoint or a run folder)"},
 		{"DARTS --model-path empty.pt", exitFailed, "empty.pt: the file is empty"},
 		{"DARTS --model-path page.pt", exitFailed, "page.pt: the file is a web page"},
 		{"DARTS --model-path .", exitFailed, "latest.safetensors"},

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"nat/internal/dataset"
 	"nat/internal/genotype"
+	"nat/internal/model"
 	"nat/internal/search"
 	"nat/internal/supernet"
 )
@@ -19,7 +21,8 @@ import (
 // searchSettings are the flags of nat search.
 type searchSettings struct {
 	runFlags
-	options search.Options // Supernet.OpType and Supernet.Nodes are zero where they aren't given
+	options  search.Options // Supernet.OpType and Supernet.Nodes are zero where they aren't given
+	supernet string         // checkpoint with the supernet that a policy alone is trained on
 }
 
 func (p *program) searchCommand() *cobra.Command {
@@ -39,14 +42,16 @@ there are other kernels, up to rounding. Of its settings only --epochs may then 
 		Example: `  nat search --op-type fully-concat
   nat search --op-type loose-end --init-channels 8 --epochs 20 --max-hours 5 --save runs/small
   nat search --data photos --image-size 64 --save runs/photos
-  nat search --resume runs/small --epochs 40`,
+  nat search --resume runs/small --epochs 40
+  nat search --supernet runs/small --epochs 15 --recipe leave-one-out`,
 		Args: noArgumentsBut(entropyFlag),
 	}
 	defineOptions(c.Flags(), &s.options)
+	c.Flags().StringVar(&s.supernet, "supernet", "", "`checkpoint` or run folder: train a policy alone, on its supernet")
 	s.runFlags.define(c.Flags(), "search")
 	p.acceptPublished(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := exclusive(c, "save", "resume"); err != nil {
+		if err := errors.Join(exclusive(c, "save", "resume"), exclusive(c, "supernet", "resume")); err != nil {
 			return err
 		}
 		if s.resume != "" {
@@ -171,6 +176,13 @@ func (p *program) startSearch(c *cobra.Command, s searchSettings) error {
 		o.Supernet.Nodes = o.Supernet.OpType.DefaultNodes()
 	}
 	o.Theta = withRecipe(c, o)
+	var from *model.Model
+	if s.supernet != "" {
+		var err error
+		if from, err = p.supernetFor(c, &s, &o); err != nil {
+			return err
+		}
+	}
 	if err := o.Validate(); err != nil {
 		return usagef(c, "%s", err)
 	}
@@ -178,10 +190,39 @@ func (p *program) startSearch(c *cobra.Command, s searchSettings) error {
 	if err != nil {
 		return err
 	}
+	if from != nil {
+		return p.runSearch(c.Context(), s, set, func(r search.Resources) (*search.Search, error) {
+			return search.StartPolicy(s.save, o, from, r)
+		})
+	}
 	o.Supernet.Classes, o.Supernet.ImageChannels, o.Supernet.ImageSize = len(set.Train.Classes), set.Train.Channels, set.Train.Height
 	return p.runSearch(c.Context(), s, set, func(r search.Resources) (*search.Search, error) {
 		return search.Start(s.save, o, r)
 	})
+}
+
+// ofSupernet are the flags for which a supernet that is there already has the values.
+var ofSupernet = []string{
+	"op-type", "nodes", "num-nodes", "init-channels", "layers", "seed", "train-portion", "learning-rate", "learning-rate-min", "momentum",
+	"weight-decay", "theta-warmup",
+}
+
+// supernetFor reads the supernet that --supernet names, and adapts the settings to it.
+func (p *program) supernetFor(c *cobra.Command, s *searchSettings, o *search.Options) (*model.Model, error) {
+	for _, name := range ofSupernet {
+		if err := exclusive(c, "supernet", name); err != nil {
+			return nil, err
+		}
+	}
+	m, err := p.newModels(modelSettings{modelPath: s.supernet}).forNodes(0)
+	if err != nil {
+		return nil, err
+	}
+	if m.Supernet == nil {
+		return nil, fmt.Errorf("%s holds a policy alone: give a checkpoint with a supernet", m.Source)
+	}
+	o.Supernet, o.Theta.Warmup, s.size = m.Supernet.Config(), 0, m.Supernet.Config().ImageSize
+	return m, nil
 }
 
 // resumeSearch continues the search in a run folder.

@@ -54,13 +54,20 @@ func (p *Page) summariseSearch(c search.Config, records []search.Record) {
 	}
 	s := c.Settings.Supernet
 	p.add("what", fmt.Sprintf("search, %s: %d nodes, %d channels, %d cells", s.OpType, s.Nodes, s.Channels, s.Layers))
-	if weights == nil {
+	if n := c.Settings.SupernetEpochs; n > 0 {
+		p.add("supernet", fmt.Sprintf("of a search, after %d epochs", n))
+	}
+	switch {
+	case weights != nil:
+		p.add("epochs", fmt.Sprintf("%d of %d", weights.Epoch, c.Settings.Epochs))
+		p.add("supernet, last epoch", fmt.Sprintf("loss %.3f, accuracy %s, %.0f images/s", weights.Weights.Loss,
+			percent(weights.Weights.Accuracy), weights.Timing.ImagesPerSecond))
+	case policy != nil:
+		p.add("epochs", fmt.Sprintf("%d of %d", policy.Epoch, c.Settings.Epochs))
+	default:
 		p.add("epochs", fmt.Sprintf("none of %d complete", c.Settings.Epochs))
 		return
 	}
-	p.add("epochs", fmt.Sprintf("%d of %d", weights.Epoch, c.Settings.Epochs))
-	p.add("supernet, last epoch", fmt.Sprintf("loss %.3f, accuracy %s, %.0f images/s", weights.Weights.Loss,
-		percent(weights.Weights.Accuracy), weights.Timing.ImagesPerSecond))
 	if policy != nil {
 		m := policy.Policy
 		p.add("policy, last epoch", fmt.Sprintf("accuracy %s → %s with shared weights, entropy %.1f, %.0f images/s", percent(m.InputAccuracy),
@@ -122,10 +129,10 @@ func searchCharts(reward search.Reward, records []search.Record) []draw.Chart {
 		})
 	}
 	unit, scale := reward.Unit()
-	return []draw.Chart{
-		{Title: "Supernet: loss on its training batches", X: "epoch", Y: "cross-entropy", Series: []draw.Series{
-			weights("", func(m *search.WeightMeans) float64 { return m.Loss }),
-		}},
+	loss := draw.Chart{Title: "Supernet: loss on its training batches", X: "epoch", Y: "cross-entropy", Series: []draw.Series{
+		weights("", func(m *search.WeightMeans) float64 { return m.Loss }),
+	}}
+	charts := []draw.Chart{
 		{Title: "Accuracy with shared weights", X: "epoch", Y: "%", Series: []draw.Series{
 			weights("training batches", func(m *search.WeightMeans) float64 { return 100 * m.Accuracy }),
 			policy("held out, input", func(m *search.PolicyMeans) float64 { return 100 * m.InputAccuracy }),
@@ -143,6 +150,10 @@ func searchCharts(reward search.Reward, records []search.Record) []draw.Chart {
 			policy("null", func(m *search.PolicyMeans) float64 { return 100 * m.NullShare }),
 		}},
 	}
+	if len(loss.Series[0].Points) > 0 { // there are none where the supernet is left as it is
+		charts = append([]draw.Chart{loss}, charts...)
+	}
+	return charts
 }
 
 // trials lists the trials of a search, and draws the last one.

@@ -24,6 +24,8 @@ type Options struct {
 	Theta        PolicyTraining
 	Trials       Trials
 	Recipe       Recipe // that settings of the policy's training come from, where they aren't given singly
+	// SupernetEpochs is how many epochs trained the supernet that a policy alone is trained on; 0: the search trains its own.
+	SupernetEpochs int
 }
 
 // Recipe names settings of the policy's training that go together.
@@ -137,6 +139,7 @@ func (o *Options) fields() []runs.Field {
 		runs.Later("recipe", &o.Recipe), runs.Later("theta_warmup", &o.Theta.Warmup),
 		runs.Later("theta_transformations", &o.Theta.Transformations), runs.Later("theta_reward", &o.Theta.Reward),
 		runs.Later("theta_rate_end", &o.Theta.RateEnd), runs.Later("theta_normalise", &o.Theta.Normalise),
+		runs.Later("supernet_epochs", &o.SupernetEpochs),
 	}
 }
 
@@ -164,12 +167,16 @@ func (o Options) Validate() error {
 		runs.Count{Name: "number of selection images", Value: o.Trials.Images},
 		runs.Count{Name: "number of transformations of an input", Value: o.Theta.Transformations, Min: 1},
 		runs.Count{Name: "warm-up of the policy", Value: o.Theta.Warmup},
+		runs.Count{Name: "number of epochs of the supernet", Value: o.SupernetEpochs},
 	)
 	if err != nil {
 		return err
 	}
 	if o.Theta.Warmup > 0 && o.Theta.Warmup >= o.Epochs {
 		return fmt.Errorf("a warm-up of %d of %d epochs leaves none for the policy", o.Theta.Warmup, o.Epochs)
+	}
+	if o.Theta.Warmup > 0 && o.SupernetEpochs > 0 {
+		return errors.New("a supernet that is left as it is needs no warm-up")
 	}
 	if o.Theta.Reward != AccuracyReward && o.Theta.Reward != LossReward || !slices.Contains(Recipes(), o.Recipe) {
 		return fmt.Errorf("reward %q or recipe %q is unknown", o.Theta.Reward, o.Recipe)

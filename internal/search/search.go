@@ -71,7 +71,7 @@ type Search struct {
 func newSearch(o Options, m *model.Model, r Resources) (*Search, error) {
 	s := &Search{Resources: r, options: o, model: m, saved: time.Now(), fingerprint: r.Data.Train.Fingerprint()}
 	m.Training = model.Training{
-		Known: true, Seed: o.Seed, TrainPortion: o.TrainPortion, Dataset: r.Data.Name, Fingerprint: s.fingerprint,
+		Known: true, Seed: o.Seed, TrainPortion: o.TrainPortion, Epochs: o.SupernetEpochs, Dataset: r.Data.Name, Fingerprint: s.fingerprint,
 		Classes: r.Data.Train.Classes, Mean: r.Data.Train.Mean, Std: r.Data.Train.Std,
 	}
 	s.sgd = graph.SGD{Momentum: o.Weights.Momentum, Decay: o.Weights.Decay}
@@ -138,6 +138,9 @@ func (s *Search) Position() (epochs int, phase dataset.Phase, step int) {
 	return p.Epoch, p.Phase, p.Step
 }
 
+// epochs returns how many epochs are complete, with those that trained the supernet before.
+func (s *Search) epochs() int { return s.options.SupernetEpochs + s.state.Position.Epoch }
+
 // Options returns the search's settings.
 func (s *Search) Options() Options { return s.options }
 
@@ -147,6 +150,9 @@ func (s *Search) Model() *model.Model { return s.model }
 // runPhase does what is left of the phase at hand.
 func (s *Search) runPhase(ctx context.Context) error {
 	at := &s.state.Position
+	if at.Phase == dataset.Weights && s.options.SupernetEpochs > 0 {
+		at.Phase = dataset.Policy
+	}
 	loader := s.loaders[at.Phase]
 	step := s.weightStep
 	if at.Phase == dataset.Policy {
@@ -199,12 +205,20 @@ func (s *Search) afterStep(loader *dataset.Loader) error {
 	}
 	s.Observer.Progress(Progress{
 		Epoch: at.Epoch + 1, Epochs: s.options.Epochs, Phase: at.Phase, Step: at.Step, Steps: loader.Batches(),
-		Remaining: s.pace.remaining(at, s.options.Epochs, s.options.Theta.Warmup, [2]int{s.loaders[0].Batches(), s.loaders[1].Batches()}),
+		Remaining: s.pace.remaining(at, s.options.Epochs, s.options.Theta.Warmup, s.batches()),
 	})
 	if s.SaveEvery > 0 && time.Since(s.saved) >= s.SaveEvery {
 		return s.save()
 	}
 	return nil
+}
+
+// batches returns how many steps the phases of an epoch have.
+func (s *Search) batches() [2]int {
+	if s.options.SupernetEpochs > 0 {
+		return [2]int{dataset.Policy: s.loaders[dataset.Policy].Batches()}
+	}
+	return [2]int{s.loaders[dataset.Weights].Batches(), s.loaders[dataset.Policy].Batches()}
 }
 
 // record writes the means of the phase at hand to the metrics.
@@ -259,7 +273,7 @@ func (s *Search) closePhase(ctx context.Context, took runs.Timing) error {
 		s.warnAtChance(complete)
 		if at.Epoch < s.options.Theta.Warmup {
 			*at = position{at.Epoch + 1, dataset.Weights, 0}
-			s.model.Training.Epochs = at.Epoch
+			s.model.Training.Epochs = s.epochs()
 			return s.save()
 		}
 		*at = position{at.Epoch, dataset.Policy, 0}
@@ -271,6 +285,6 @@ func (s *Search) closePhase(ctx context.Context, took runs.Timing) error {
 		}
 	}
 	*at = position{at.Epoch + 1, dataset.Weights, 0}
-	s.model.Training.Epochs = at.Epoch
+	s.model.Training.Epochs = s.epochs()
 	return s.saveEpoch(float64(complete.OutputCorrect) / float64(complete.Images))
 }

@@ -19,6 +19,7 @@ import (
 	"nat/internal/gpu"
 	"nat/internal/gpu/gputest"
 	"nat/internal/graph"
+	"nat/internal/model"
 	"nat/internal/runfolder"
 	"nat/internal/runs/runstest"
 	"nat/internal/supernet"
@@ -55,7 +56,8 @@ func (w *watcher) Warn(message string) { w.warnings = append(w.warnings, message
 type setting struct {
 	options Options
 	threads int
-	card    bool // computes, in place of threads
+	card    bool         // computes, in place of threads
+	from    *model.Model // has the supernet, where a policy alone is trained
 	data    *dataset.Set
 }
 
@@ -76,6 +78,9 @@ func (s setting) resources(t *testing.T, w *watcher) Resources {
 func (s setting) run(ctx context.Context, t *testing.T, folder string, w *watcher) error {
 	t.Helper()
 	begin := func() (*Search, error) { return Start(folder, s.options, s.resources(t, w)) }
+	if s.from != nil {
+		begin = func() (*Search, error) { return StartPolicy(folder, s.options, s.from, s.resources(t, w)) }
+	}
 	if _, err := os.Stat(folder); err == nil {
 		begin = func() (*Search, error) { return Resume(folder, s.options.Epochs, s.resources(t, w)) }
 	}

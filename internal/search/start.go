@@ -23,6 +23,34 @@ func Start(path string, o Options, r Resources) (*Search, error) {
 	if err != nil {
 		return nil, err
 	}
+	return begin(path, o, m, r)
+}
+
+// StartPolicy begins a search that trains a policy alone, on the supernet of a model, which stays as it is. The supernet's settings,
+// and the images that it was trained on, which the policy's must not be among, are those of the model.
+func StartPolicy(path string, o Options, from *model.Model, r Resources) (*Search, error) {
+	t := from.Training
+	switch {
+	case from.Supernet == nil:
+		return nil, fmt.Errorf("%s holds a policy alone: give a checkpoint with a supernet", from.Source)
+	case !t.Known || t.Epochs == 0:
+		return nil, fmt.Errorf("%s doesn't say on which images its supernet was trained, so none can be held out: give a checkpoint of nat search", from.Source)
+	case t.Fingerprint != r.Data.Train.Fingerprint():
+		return nil, fmt.Errorf("%s was trained on %s, and not on the images of %s: give the data that it was trained on", from.Source, t.Dataset, r.Data.Name)
+	}
+	o.Supernet, o.SupernetEpochs, o.Seed, o.TrainPortion = from.Supernet.Config(), t.Epochs, t.Seed, t.TrainPortion
+	m, err := newModel(o)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range m.Supernet.Parameters() {
+		copy(p.Data, from.Supernet.Parameters()[i].Data)
+	}
+	return begin(path, o, m, r)
+}
+
+// begin begins a search with a model.
+func begin(path string, o Options, m *model.Model, r Resources) (*Search, error) {
 	s, err := newSearch(o, m, r)
 	if err != nil {
 		return nil, err
@@ -139,7 +167,7 @@ func fromCheckpoint(f *checkpoint.File, o Options, r Resources) (*Search, error)
 	if err := s.restore(f); err != nil {
 		return nil, err
 	}
-	m.Training.Epochs = s.state.Position.Epoch
+	m.Training.Epochs = s.epochs()
 	return s, nil
 }
 
