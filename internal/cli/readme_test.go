@@ -80,6 +80,8 @@ func runReadmeCommand(t *testing.T, line string, args []string) {
 		return
 	case slices.Contains(args, "--resume"): // its settings are those of the run; only the epochs may grow
 		args[len(args)-1] = "2"
+	case slices.Contains(args, "--supernet"): // whose size counts
+		args = append(args, "--epochs", "1", "--images", "16", "--data", "sample")
 	default:
 		args = append(args, extra...)
 		if args[0] == "search" && !slices.Contains(args, "--data") {
