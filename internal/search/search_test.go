@@ -98,22 +98,10 @@ func (s setting) run(ctx context.Context, t *testing.T, folder string, w *watche
 
 // stopAndResume runs a search to its end, stopped after every few steps, at most so many, and returns how often it was.
 func (s setting) stopAndResume(t *testing.T, folder string, random *rand.Rand, most int) (breaks int) {
-	for ; ; breaks++ {
-		ctx, cancel := context.WithCancel(t.Context())
-		stopAt := 1 + random.IntN(most)
-		err := s.run(ctx, t, folder, &watcher{at: func(step int) {
-			if step == stopAt {
-				cancel()
-			}
-		}})
-		cancel()
-		if err == nil {
-			return breaks
-		}
-		if !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
-	}
+	t.Helper()
+	return runstest.StopAndResume(t, random, most, func(ctx context.Context, stepped func(step int)) error {
+		return s.run(ctx, t, folder, &watcher{at: stepped})
+	})
 }
 
 // complete runs a search to its end and returns its folder.

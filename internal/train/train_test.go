@@ -154,24 +154,9 @@ func TestStoppedAndResumed(t *testing.T) {
 	}
 	folder := filepath.Join(t.TempDir(), "run")
 	random := rand.New(rand.NewPCG(3, 4))
-	breaks := 0
-	for {
-		ctx, cancel := context.WithCancel(t.Context())
-		stopAt := 1 + random.IntN(40)
-		err := s.run(ctx, t, folder, &watcher{at: func(step int) {
-			if step == stopAt {
-				cancel()
-			}
-		}})
-		cancel()
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
-		breaks++
-	}
+	breaks := runstest.StopAndResume(t, random, 40, func(ctx context.Context, stepped func(step int)) error {
+		return s.run(ctx, t, folder, &watcher{at: stepped})
+	})
 	if breaks < 4 {
 		t.Errorf("stopped only %d times", breaks)
 	}

@@ -4,6 +4,7 @@ package runstest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
@@ -16,6 +17,28 @@ import (
 	"nat/internal/dataset"
 	"nat/internal/runfolder"
 )
+
+// StopAndResume has run start a run, or resume it, until it is done, and stops it each time after some steps, at most so many. run is
+// given what is to be told after every step how many it has done. StopAndResume returns how often it stopped the run.
+func StopAndResume(t *testing.T, random *rand.Rand, most int, run func(ctx context.Context, stepped func(step int)) error) (breaks int) {
+	t.Helper()
+	for ; ; breaks++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		stopAt := 1 + random.IntN(most)
+		err := run(ctx, func(step int) {
+			if step == stopAt {
+				cancel()
+			}
+		})
+		cancel()
+		if err == nil {
+			return breaks
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+}
 
 // Images returns a data set of n images of 8×8 pixels, whose four classes differ in colour and in where they are bright.
 func Images(n int) *dataset.Images {
