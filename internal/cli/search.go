@@ -201,15 +201,13 @@ func (p *program) startSearch(c *cobra.Command, s searchSettings) error {
 	})
 }
 
-// ofSupernet are the flags for which a supernet that is there already has the values.
-var ofSupernet = []string{
-	"op-type", "nodes", "num-nodes", "init-channels", "layers", "seed", "train-portion", "learning-rate", "learning-rate-min", "momentum",
-	"weight-decay", "theta-warmup",
-}
-
-// supernetFor reads the supernet that --supernet names, and adapts the settings to it.
+// supernetFor reads the supernet that --supernet names, and adapts the settings to it. Flags that say how a supernet is made and
+// trained can't be given beside it.
 func (p *program) supernetFor(c *cobra.Command, s *searchSettings, o *search.Options) (*model.Model, error) {
-	for _, name := range ofSupernet {
+	for _, name := range []string{
+		"op-type", "nodes", "num-nodes", "init-channels", "layers", "seed", "train-portion", "learning-rate", "learning-rate-min",
+		"momentum", "weight-decay", "theta-warmup",
+	} {
 		if err := exclusive(c, "supernet", name); err != nil {
 			return nil, err
 		}

@@ -193,7 +193,7 @@ func (o Options) Validate() error {
 		runs.Share{Name: "momentum", Value: o.Weights.Momentum, Below: 1},
 		runs.Share{Name: "weight decay", Value: o.Weights.Decay, Below: runs.MaxRate},
 		runs.Share{Name: "learning rate of the policy", Value: o.Theta.Rate, Below: runs.MaxRate},
-		runs.Share{Name: "part of the policy's learning rate that is left", Value: o.Theta.RateEnd, Below: 1 + 1e-9},
+		runs.Share{Name: "part of the policy's learning rate that is left", Value: o.Theta.RateEnd, Below: math.Nextafter(1, 2)},
 		runs.Share{Name: "first beta", Value: o.Theta.Beta1, Below: 1},
 		runs.Share{Name: "second beta", Value: o.Theta.Beta2, Below: 1},
 		runs.Share{Name: "epsilon", Value: o.Theta.Epsilon, Below: runs.MaxRate},
